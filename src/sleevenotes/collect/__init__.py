@@ -1,0 +1,1 @@
+"""From covers anywhere to a dataset."""

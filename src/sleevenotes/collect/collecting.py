@@ -1,0 +1,436 @@
+"""Collect: from covers anywhere to a dataset, whole, once each, and never touching the source.
+
+Every cover is read and decoded fully, which is the only way to know that it is whole. What can't be used is left out
+and named in `problems.csv`; files that are the same byte for byte become one cover with the genres of all. What was
+done is written down as it happens (`gathering`), so that a killed collecting goes on where it was; the table is written
+at the end, in one go. The result does not depend on when it was killed: it is the same, byte for byte.
+
+Beside `metadata.csv` and `images/` a collected dataset has
+
+- `problems.csv` (`source,problem`): what was left out or merged, a sentence each;
+- `genres.csv` (`from,to,covers`): what each genre of the source became, on how many of its files; edited, it can be
+  given back as a map;
+- `collect.json`: the settings and what the source held, by which a second collecting sees that there is nothing to do.
+
+A changed source, or other settings, makes a fresh table; pictures that are there already stay, and what other verbs or
+hands added (`split`, `group`, further columns) goes along with each picture that is still the same.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from sleevenotes.collect import folders, tables
+from sleevenotes.collect.folders import Listing, Problem
+from sleevenotes.collect.gathering import (
+    FORMAT,
+    JOURNAL_NAME,
+    Collected,
+    Gathering,
+    Progress,
+    Stamp,
+    Way,
+    clean,
+    stamp_of,
+)
+from sleevenotes.covers.dataset import SEPARATOR, Dataset, complete, table_path
+from sleevenotes.covers.files import replacing, write_json
+from sleevenotes.covers.genres import GenreMap, write_map
+from sleevenotes.covers.images import MAX_PIXELS
+from sleevenotes.errors import DatasetError, SourceError
+
+STATE_NAME = "collect.json"
+PROBLEMS_NAME = "problems.csv"
+GENRES_NAME = "genres.csv"
+COUNTS = ("found", "covers", "duplicates", "broken", "dropped", "unlisted", "ignored")
+
+
+@dataclass(frozen=True)
+class CollectSettings:
+    """How to read a source.
+
+    Parameters
+    ----------
+    layout
+        What its folders mean, see `folders.find`.
+    genre
+        The genre of all covers; several with `;` between them.
+    file_column, genres_column, separator
+        How to read a table, see `tables.read`.
+    genre_map
+        A CSV file `from,to` that goes before the rules for genre names.
+    link
+        Whether to make hard links instead of copies, where the disk allows it.
+    max_pixels
+        The most pixels a cover may have.
+    strict
+        Whether the first problem stops the collecting.
+    """
+
+    layout: str | None = None
+    genre: str | None = None
+    file_column: str | None = None
+    genres_column: str | None = None
+    separator: str | None = None
+    genre_map: Path | None = None
+    link: bool = False
+    max_pixels: int = MAX_PIXELS
+    strict: bool = False
+
+
+@dataclass(frozen=True)
+class CollectResult:
+    """What came of it.
+
+    Parameters
+    ----------
+    dataset
+        The dataset, as written.
+    problems
+        What `problems.csv` says.
+    counts
+        `found` covers in the source; of these `covers` are in the dataset, `duplicates` merged, `broken` left out,
+        `dropped` for their genre; `unlisted` problems of the source itself, `ignored` files that are no covers; where
+        it was fresh also `written` and `kept` pictures, and `unlinked` ones that had to be copied.
+    notes
+        What was guessed or is doubtful, a sentence each.
+    seconds
+        How long it took.
+    fresh
+        False where there was nothing to do.
+    """
+
+    dataset: Dataset
+    problems: list[Problem]
+    counts: dict[str, int]
+    notes: list[str]
+    seconds: float
+    fresh: bool = True
+
+    @property
+    def lines(self) -> list[str]:
+        """The result in words: what there is, then what was left out or guessed."""
+        covers, genres = len(self.dataset), len(self.dataset.genres)
+        told = f"{covers:,} covers of {genres:,} genres in {self.dataset.folder}"
+        told += f", {self.counts['found'] / max(self.seconds, 1e-3):,.0f} a second" if self.fresh else " already"
+        lines = [told]
+        if self.problems:
+            lines.append(f"{len(self.problems):,} left out or joined: {self.dataset.folder / 'problems.csv'}")
+        return [*lines, *self.notes]
+
+
+def collect(
+    source: Path,
+    dataset_folder: Path,
+    *,
+    settings: CollectSettings | None = None,
+    progress: Progress | None = None,
+) -> CollectResult:
+    """Collect the covers of a source into a dataset.
+
+    Parameters
+    ----------
+    source
+        A folder of covers, or a table beside them.
+    dataset_folder
+        The dataset: new, empty, or one that was collected before, whole or in part.
+    settings
+        How to read the source.
+    progress
+        Called with (covers done, covers in all), from 0 on.
+
+    Raises
+    ------
+    SourceError
+        Where the source can't be collected from, no cover in it can be used, or the dataset's folder holds something
+        else.
+    DatasetError
+        Where the map of genres can't be used, or the dataset was changed so that it can't be read.
+    """
+    started = time.perf_counter()
+    settings = settings or CollectSettings()
+    source, folder = Path(source), Path(dataset_folder)
+    _refuse(source, folder)
+    genre_map = GenreMap.read(settings.genre_map) if settings.genre_map is not None else GenreMap()
+    listing = list_source(source, settings, skip=folder)
+    stamps = [stamp_of(cover.path) for cover in listing.found]
+    state = _state(source, listing, stamps, settings=settings, genre_map=genre_map)
+    before = _before(folder)
+    if before is not None and _unchanged(folder, state, before):
+        counts, problems = before.state["counts"], _read_problems(folder)
+        seconds = time.perf_counter() - started
+        return CollectResult(before.dataset, problems, counts, listing.notes, seconds, fresh=False)
+    names = Counter(name for cover in listing.found for name in set(cover.genres))
+    mapping = genre_map.apply(names)
+    with _writable(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        notes = [*listing.notes, *_keep_mended(folder, before)]
+        earlier = None if before is None else (before.dataset, _way(before.state))
+        with Gathering(folder, _way(state), before=earlier) as gathering:
+            collected = gathering.gather(
+                listing,
+                stamps,
+                dropped=lambda cover: bool(cover.genres) and not any(mapping[name] for name in cover.genres),
+                strict=settings.strict,
+                progress=progress,
+            )
+        _write_problems(folder, collected.problems)
+        if not collected.covers:
+            raise _nothing_usable(source, folder, collected)
+        gathering.clear(entry.file for entry, _ in collected.covers)
+        dataset = _write(folder, collected, before, mapping=mapping, names=names, state=state)
+        gathering.close()
+    notes += _told(collected.counts) + _unsplit(dataset, before)
+    seconds = time.perf_counter() - started
+    counts = {name: collected.counts[name] for name in (*COUNTS, "written", "kept", "unlinked")}
+    return CollectResult(dataset, collected.problems, counts, notes, seconds)
+
+
+def list_source(source: Path, settings: CollectSettings, *, skip: Path | None = None) -> Listing:
+    """List the covers of a folder or of a table, without opening any.
+
+    Raises
+    ------
+    SourceError
+        Where the source can't be read, or a setting does not go with it.
+    """
+    of_tables = {
+        "--file-column": settings.file_column,
+        "--genres-column": settings.genres_column,
+        "--separator": settings.separator,
+    }
+    if settings.genre is not None and not settings.genre.strip(" ;"):
+        raise SourceError("genre", "nothing at all", "The genre of all covers")
+    if source.is_file():
+        if settings.layout is not None:
+            raise SourceError(str(source), "a table with `--layout`", "Layouts are for folders", "Leave it out")
+        return tables.read(
+            source,
+            file_column=settings.file_column,
+            genres_column=settings.genres_column,
+            separator=settings.separator,
+            genre=settings.genre,
+            skip=skip,
+        )
+    given = [name for name, value in of_tables.items() if value is not None]
+    if source.is_dir() and given:
+        raise SourceError(
+            str(source), f"a folder with `{given[0]}`", f"`{given[0]}` is for tables", "Name the table, or leave it out"
+        )
+    return folders.find(source, layout=settings.layout, genre=settings.genre)
+
+
+@dataclass(frozen=True)
+class _Before:
+    """A dataset that was collected earlier into the same folder."""
+
+    state: dict[str, Any]
+    dataset: Dataset
+
+
+def _refuse(source: Path, folder: Path) -> None:
+    """Keep source and dataset apart, and let nothing be overwritten that was not collected."""
+    here, there = source.resolve(), folder.resolve()
+    if here == there:
+        raise SourceError(str(folder), "the source itself", "a folder for the dataset", "Name another one with `-o`")
+    if here.is_relative_to(there):
+        raise SourceError(str(folder), "the source lies in it", "A new folder for the dataset", "Name one with `-o`")
+    if source.is_dir() and there.is_relative_to(here):
+        cure = "Name one elsewhere with `-o`: its own covers would be collected next time"
+        raise SourceError(str(folder), "it lies in the source", "A folder outside the source", cure)
+    if folder.exists() and not folder.is_dir():
+        raise SourceError(str(folder), "a file", "a folder for the dataset", "Name another one with `-o`")
+    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    if STATE_NAME in names or JOURNAL_NAME in names:
+        return
+    others = [name for name in names if not name.startswith(".")]
+    if others:
+        held = ", ".join(others[:3]) + (", …" if len(others) > 3 else "")
+        cure = "Name another one with `-o`: nothing that was not collected is overwritten"
+        raise SourceError(str(folder), f"it holds other things already ({held})", "a new or empty folder", cure)
+
+
+def _state(
+    source: Path,
+    listing: Listing,
+    stamps: Sequence[Stamp],
+    *,
+    settings: CollectSettings,
+    genre_map: GenreMap,
+) -> dict[str, Any]:
+    """Return what `collect.json` says of the source and the settings; no path of this machine is in it."""
+    told = asdict(settings) | {"genre_map": sorted(genre_map.overrides.items())}
+    del told["strict"]  # it decides whether there is a result, not which
+    digest = hashlib.sha256()
+    for cover, stamp in zip(listing.found, stamps, strict=True):
+        said = (cover.source, *stamp, cover.genres, cover.artist, cover.album, cover.year, dict(cover.extra))
+        digest.update(json.dumps(said).encode())
+    digest.update(json.dumps([(problem.source, problem.problem) for problem in listing.problems]).encode())
+    place = hashlib.sha256(os.fsencode(source.resolve())).hexdigest()[:16]
+    state = {"format": FORMAT, "source": clean(source.resolve().name), "place": place, "settings": told}
+    plain: dict[str, Any] = json.loads(json.dumps(state | {"listing": digest.hexdigest()}))  # as it is read again
+    return plain
+
+
+def _way(state: Mapping[str, Any]) -> Way:
+    return Way(state["place"], state["settings"]["link"], state["settings"]["max_pixels"])
+
+
+def _before(folder: Path) -> _Before | None:
+    path = folder / STATE_NAME
+    if not path.exists():
+        return None
+    cure = "Collect into another folder with `-o`"
+    try:
+        state = json.loads(path.read_text(encoding="utf-8"))
+        table_path(folder)
+    except ValueError as cause:
+        raise SourceError(str(path), "no valid JSON", cure=cure) from cause
+    except DatasetError:
+        return None  # its table was deleted: there is nothing to keep
+    if state.get("format") != FORMAT:
+        raise SourceError(str(path), f"format {state.get('format')}", f"format {FORMAT}", cure)
+    return _Before(state, Dataset.open(folder, files=False))
+
+
+def _unchanged(folder: Path, state: Mapping[str, Any], before: _Before) -> bool:
+    same = all(before.state.get(name) == value for name, value in state.items())
+    whole = not (folder / JOURNAL_NAME).exists() and (folder / PROBLEMS_NAME).exists()
+    return same and whole and all(path.is_file() for path in before.dataset.paths)
+
+
+def _keep_mended(folder: Path, before: _Before | None) -> list[str]:
+    """Lay a table aside that was mended by hand since it was collected; a new one takes its place."""
+    if before is None or (folder / JOURNAL_NAME).exists():  # then it was done before the interruption
+        return []
+    own = before.state.get("columns", [])
+    table = before.dataset.covers
+    if all(name in table.columns for name in own) and _table_digest(table, own) == before.state.get("table"):
+        return []
+    path = table_path(folder)
+    content, number = path.read_bytes(), 1
+    aside = path.with_stem("metadata.mended")
+    while aside.exists() and aside.read_bytes() != content:
+        number += 1
+        aside = path.with_stem(f"metadata.mended-{number}")
+    with replacing(aside) as partial:
+        partial.write_bytes(content)
+    return [f"{path.name} was changed by hand since it was collected: it is kept as {aside.name}."]
+
+
+def _table_digest(table: pl.DataFrame, columns: Sequence[str]) -> str:
+    kept = [name for name in columns if name not in ("group", "split")]
+    return hashlib.sha256(table.select(kept).write_csv().encode()).hexdigest()
+
+
+def _write(
+    folder: Path,
+    collected: Collected,
+    before: _Before | None,
+    *,
+    mapping: Mapping[str, tuple[str, ...]],
+    names: Mapping[str, int],
+    state: Mapping[str, Any],
+) -> Dataset:
+    """Write the tables, and last what tells that all is done."""
+    table = _table(collected, mapping)
+    own = table.columns
+    dataset = Dataset(folder, table)
+    if before is not None:
+        dataset = dataset.with_columns(**_kept(dataset, before))
+    with replacing(folder / GENRES_NAME) as partial:
+        write_map(partial, names, mapping)
+    dataset.write()
+    counts = {name: collected.counts[name] for name in COUNTS}
+    write_json(folder / STATE_NAME, {**state, "counts": counts, "columns": own, "table": _table_digest(table, own)})
+    return dataset
+
+
+def _table(collected: Collected, mapping: Mapping[str, tuple[str, ...]]) -> pl.DataFrame:
+    columns: dict[str, list[Any]] = {name: [] for name in ("file_name", "genres", "artist", "album", "year", "source")}
+    for entry, covers in collected.covers:
+        genres = dict.fromkeys(genre for cover in covers for name in cover.genres for genre in mapping[name])
+        columns["file_name"].append(entry.file)
+        columns["genres"].append(SEPARATOR.join(genres))
+        columns["source"].append(clean(covers[0].source))
+        for name in ("artist", "album", "year"):
+            columns[name].append(_first(getattr(cover, name) for cover in covers))
+    for name in ("sha256", "width", "height"):
+        columns[name] = [getattr(entry, name) for entry, _ in collected.covers]
+    extras = dict.fromkeys(name for _, covers in collected.covers for cover in covers for name in cover.extra)
+    for name in extras:
+        texts = [_first(cover.extra.get(name, "") for cover in covers) for _, covers in collected.covers]
+        columns[clean(name)] = texts
+    return complete(pl.DataFrame(columns))
+
+
+def _kept(dataset: Dataset, before: _Before) -> dict[str, list[str]]:
+    """Return what others had added to the same pictures: their groups, splits and further columns."""
+    old = before.dataset
+    mine = {*dataset.covers.columns, *before.state.get("columns", [])} - {"group", "split"}
+    rows = {digest: row for row, digest in enumerate(old.column("sha256")) if digest}
+    at = [rows.get(digest) for digest in dataset.column("sha256")]
+    added = {name: old.column(name) for name in old.covers.columns if name not in mine}
+    return {name: ["" if row is None else values[row] for row in at] for name, values in added.items()}
+
+
+def _unsplit(dataset: Dataset, before: _Before | None) -> list[str]:
+    if before is None or not any(before.dataset.column("split")):
+        return []
+    new = len(set(dataset.column("sha256")) - set(before.dataset.column("sha256")))
+    return [f"New covers in no split yet: {new:,}. `sleevenotes split {dataset.folder} --again`."] if new else []
+
+
+def _first(texts: Iterable[str]) -> str:
+    return clean(next((text for text in texts if text), ""))
+
+
+def _nothing_usable(source: Path, folder: Path, collected: Collected) -> SourceError:
+    found, dropped = collected.counts["found"], collected.counts["dropped"]
+    if dropped == found:
+        return SourceError(str(source), f"the map of genres drops all {found:,} covers", cure="Keep a genre in it")
+    said = f"none of {found:,} covers can be used; {collected.problems[0].problem}"
+    return SourceError(str(source), said, cure=f"All are told in {folder / PROBLEMS_NAME}")
+
+
+def _told(counts: Mapping[str, int]) -> list[str]:
+    notes = []
+    if counts["dropped"]:
+        notes.append(f"The map drops all genres of {counts['dropped']:,} of {counts['found']:,} covers: left out.")
+    if counts["unlinked"]:
+        notes.append(f"No link could be made for {counts['unlinked']:,} of {counts['covers']:,} covers: copied.")
+    return notes
+
+
+def _write_problems(folder: Path, problems: Sequence[Problem]) -> None:
+    with replacing(folder / PROBLEMS_NAME) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("source", "problem"))
+        writer.writerows((clean(each.source), clean(each.problem)) for each in problems)
+
+
+def _read_problems(folder: Path) -> list[Problem]:
+    with (folder / PROBLEMS_NAME).open(encoding="utf-8", newline="") as file:
+        return [Problem(*row) for row in list(csv.reader(file))[1:]]
+
+
+@contextmanager
+def _writable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as cause:
+        where = str(cause.filename or folder)
+        cure = "Make room or get the right to write; the same command then goes on where it was"
+        raise SourceError(where, f"can't be written ({cause.strerror or cause})", cure=cure) from cause

@@ -1,0 +1,322 @@
+"""The dataset: a folder with `metadata.csv` (or `.parquet`) and the covers that it names.
+
+The folder is what Hugging Face `datasets` calls an image folder with metadata. One row is one cover:
+
+========== ==========================================================================
+column     meaning
+========== ==========================================================================
+file_name  path of the cover, relative to the folder, `/` between its parts
+genres     every genre of the cover, `;` between them, the first one primary
+artist     as found; empty where unknown
+album      as found; empty where unknown
+year       four digits; empty where unknown
+group      covers of one group stay on one side of a split; written by `split`
+split      `train`, `valid`, `test`, or empty for a cover that is left out
+source     where the cover was found
+sha256     of the file's bytes, 64 hexadecimal digits
+width      px, as shown (after EXIF rotation)
+height     px, as shown
+========== ==========================================================================
+
+Further columns are allowed and kept. Row numbers in messages are those that a spreadsheet shows: the header is row 1.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from sleevenotes.covers.files import replacing
+from sleevenotes.errors import DatasetError
+
+COLUMNS = (
+    "file_name",
+    "genres",
+    "artist",
+    "album",
+    "year",
+    "group",
+    "split",
+    "source",
+    "sha256",
+    "width",
+    "height",
+)
+REQUIRED = ("file_name", "genres")
+NUMBERS = ("width", "height")
+SPLITS = ("train", "valid", "test")
+SEPARATOR = ";"
+
+CSV_NAME = "metadata.csv"
+PARQUET_NAME = "metadata.parquet"
+SETTINGS_NAME = "split.json"
+CACHE_NAME = ".cache"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Covers with their genres, in one table.
+
+    Parameters
+    ----------
+    folder
+        Where the table and the covers lie.
+    covers
+        One row a cover: all of `COLUMNS`, as text but for `width` and `height`, then any further columns as text.
+
+    Examples
+    --------
+    >>> table = pl.DataFrame({"file_name": ["a.jpg", "b.jpg"], "genres": ["rock;pop", "folk"]})
+    >>> dataset = Dataset(Path("covers"), complete(table))
+    >>> dataset.genres, dataset.genre_lists[0]
+    (['folk', 'pop', 'rock'], ('rock', 'pop'))
+    """
+
+    folder: Path
+    covers: pl.DataFrame = field(repr=False)
+
+    @classmethod
+    def open(cls, folder: Path, *, files: bool = True) -> Dataset:
+        """Read a dataset and check every row of it.
+
+        Parameters
+        ----------
+        folder
+            The dataset's folder.
+        files
+            Whether a row whose cover is missing is a problem (`check` tells of them itself).
+
+        Raises
+        ------
+        DatasetError
+            Where there is no table, it lacks a column, or rows can't be used: each is told with its row number.
+        """
+        folder = Path(folder)
+        path = table_path(folder)
+        table, problems = _completed(_read(path), str(path))
+        _refuse(str(path), _row_problems(table, folder if files else None) + problems)
+        return cls(folder, table)
+
+    def write(self) -> Path:
+        """Write the table to where it was read from, whole or not at all, and return its path."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        parquet = self.folder / PARQUET_NAME
+        if parquet.exists() and not (self.folder / CSV_NAME).exists():
+            with replacing(parquet) as partial:
+                self.covers.write_parquet(partial)
+            return parquet
+        path = self.folder / CSV_NAME
+        with replacing(path) as partial:
+            self.covers.write_csv(partial)
+        return path
+
+    def __len__(self) -> int:
+        return self.covers.height
+
+    def column(self, name: str) -> list[str]:
+        """Return one column as text, n entries, empty strings where nothing is known."""
+        if name not in self.covers.columns:
+            return [""] * len(self)
+        return self.covers[name].cast(pl.String).fill_null("").to_list()
+
+    @cached_property
+    def file_names(self) -> list[str]:
+        """The covers' paths relative to the folder, n of them."""
+        return self.column("file_name")
+
+    @cached_property
+    def genre_lists(self) -> list[tuple[str, ...]]:
+        """Each cover's genres, the primary one first."""
+        return [tuple(part.strip() for part in cell.split(SEPARATOR) if part.strip()) for cell in self.column("genres")]
+
+    @cached_property
+    def genres(self) -> list[str]:
+        """Every genre that occurs, by name."""
+        return sorted({genre for genres in self.genre_lists for genre in genres})
+
+    @cached_property
+    def groups(self) -> list[str]:
+        """Each cover's group; a cover without one is a group by itself."""
+        return [group or f"cover {name}" for group, name in zip(self.column("group"), self.file_names, strict=True)]
+
+    @cached_property
+    def digests(self) -> list[str]:
+        """SHA-256 of each cover's file; worked out where the table has none."""
+        told = zip(self.column("sha256"), self.paths, strict=True)
+        return [digest or hashlib.sha256(path.read_bytes()).hexdigest() for digest, path in told]
+
+    @property
+    def paths(self) -> list[Path]:
+        """The covers' files."""
+        return [self.folder / name for name in self.file_names]
+
+    def path(self, index: int) -> Path:
+        """Return the file of one cover."""
+        return self.folder / self.file_names[index]
+
+    @property
+    def cache(self) -> Path:
+        """The folder for what can be made again: decoded pixels, features."""
+        return self.folder / CACHE_NAME
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """What `split` wrote to `split.json` (task, genres in order, seed, …); empty before."""
+        path = self.folder / SETTINGS_NAME
+        if not path.exists():
+            return {}
+        try:
+            settings: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as cause:
+            raise DatasetError(
+                str(path), "no valid JSON", cure="Delete it and run `sleevenotes split --again`"
+            ) from cause
+        return settings
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over what a model learns from: file names, genres, contents and split."""
+        digest = hashlib.sha256()
+        for row in zip(
+            self.file_names, self.column("genres"), self.column("sha256"), self.column("split"), strict=True
+        ):
+            digest.update("\x1f".join(row).encode() + b"\x1e")
+        return digest.hexdigest()
+
+    def where(self, mask: Sequence[bool] | NDArray[np.bool_]) -> Dataset:
+        """Return the covers for which `mask`, (n,), is true."""
+        return Dataset(self.folder, self.covers.filter(pl.Series(np.asarray(mask, dtype=bool))))
+
+    def in_split(self, split: str) -> Dataset:
+        """Return the covers of one split, or every cover for `all`."""
+        if split == "all":
+            return self
+        return self.where([name == split for name in self.column("split")])
+
+    def with_columns(self, **columns: Sequence[str]) -> Dataset:
+        """Return the dataset with whole text columns replaced or added, each with n entries."""
+        series = [pl.Series(name, list(values), dtype=pl.String) for name, values in columns.items()]
+        return Dataset(self.folder, self.covers.with_columns(series))
+
+
+def table_path(folder: Path) -> Path:
+    """Return the path of a dataset's table, the CSV before the Parquet.
+
+    Raises
+    ------
+    DatasetError
+        Where the folder has neither.
+    """
+    for name in (CSV_NAME, PARQUET_NAME):
+        if (folder / name).is_file():
+            return folder / name
+    found = f"no {CSV_NAME} in this folder" if folder.is_dir() else "no such folder"
+    raise DatasetError(str(folder), found, "a dataset", f"Make one: `sleevenotes collect COVERS -o {folder}`")
+
+
+def from_columns(folder: Path, columns: Mapping[str, Sequence[Any]]) -> Dataset:
+    """Make a dataset of columns, of which `file_name` and `genres` are needed."""
+    return Dataset(Path(folder), complete(pl.DataFrame(dict(columns))))
+
+
+def complete(table: pl.DataFrame, *, where: str = CSV_NAME) -> pl.DataFrame:
+    """Return the table with all columns there, in order and of the right type; further ones after them.
+
+    Raises
+    ------
+    DatasetError
+        Where a required column is missing, or a width or height is no number of px.
+    """
+    completed, problems = _completed(table, where)
+    _refuse(where, problems)
+    return completed
+
+
+def _completed(table: pl.DataFrame, where: str) -> tuple[pl.DataFrame, list[tuple[int, str]]]:
+    missing = [name for name in REQUIRED if name not in table.columns]
+    if missing:
+        raise DatasetError(
+            where,
+            f"no column {' or '.join(repr(name) for name in missing)} among {', '.join(table.columns) or 'none'}",
+            f"a table with {' and '.join(REQUIRED)}",
+            "Make the dataset with `sleevenotes collect`",
+        )
+    further = [name for name in table.columns if name not in COLUMNS]
+    columns = []
+    problems: list[tuple[int, str]] = []
+    for name in (*COLUMNS, *further):
+        series = table[name] if name in table.columns else pl.Series(name, [None] * table.height, dtype=pl.String)
+        series = series.cast(pl.String).fill_null("")
+        if name in NUMBERS:
+            problems += _number_problems(series)
+            series = series.str.strip_chars().cast(pl.Int64, strict=False)
+        columns.append(series)
+    return pl.DataFrame(columns), problems
+
+
+def _read(path: Path) -> pl.DataFrame:
+    try:
+        if path.suffix == ".parquet":
+            return pl.read_parquet(path)
+        return pl.read_csv(path, infer_schema=False, encoding="utf8")
+    except pl.exceptions.NoDataError as cause:
+        raise DatasetError(str(path), "empty", f"a table with {' and '.join(REQUIRED)}") from cause
+    except (pl.exceptions.PolarsError, OSError) as cause:
+        first_line = str(cause).splitlines()[0]
+        raise DatasetError(str(path), f"can't be read as a table ({first_line})", "a table in UTF-8") from cause
+
+
+def _refuse(where: str, problems: Sequence[tuple[int, str]]) -> None:
+    """Raise an error of all problems, told with their rows, where there are any."""
+    if problems:
+        rows = len({row for row, _ in problems})
+        raise DatasetError(
+            where,
+            f"{'1 row' if rows == 1 else f'{rows:,} rows'} can't be used",
+            cure="Mend or delete the rows in a spreadsheet",
+            problems=[f"row {row}: {problem}" for row, problem in sorted(problems)],
+        )
+
+
+def _number_problems(series: pl.Series) -> list[tuple[int, str]]:
+    text = series.str.strip_chars()
+    bad = ((text != "") & ~(text.cast(pl.Int64, strict=False) > 0).fill_null(False)).arg_true()
+    return [(row + 2, f"{series.name} '{text[row]}' is no number of px") for row in bad]
+
+
+def _row_problems(table: pl.DataFrame, folder: Path | None) -> list[tuple[int, str]]:
+    seen: dict[str, int] = {}
+    problems = []
+    for row, (name, split, digest) in enumerate(table.select("file_name", "split", "sha256").iter_rows(), start=2):
+        found = _row_problem(name, split, digest, folder)
+        if not found and name in seen:
+            found = f"'{name}' stands in row {seen[name]} already"
+        seen.setdefault(name, row)
+        if found:
+            problems.append((row, found))
+    return problems
+
+
+def _row_problem(name: str, split: str, digest: str, folder: Path | None) -> str:
+    if not name.strip():
+        return "no file name"
+    parts = PurePosixPath(name)
+    if parts.is_absolute() or ".." in parts.parts or "\\" in name:
+        return f"'{name}' leads out of the dataset's folder"
+    if split and split not in SPLITS:
+        return f"unknown split '{split}', known are {', '.join(SPLITS)} or nothing"
+    if digest and not re.fullmatch(r"[0-9a-f]{64}", digest):
+        return f"sha256 '{digest[:12]}…' is not 64 hexadecimal digits"
+    if folder is not None and not (folder / name).is_file():
+        return f"'{name}' is not there"
+    return ""

@@ -1,0 +1,200 @@
+"""Pixels of many covers: in order as they are decoded, or packed into one file that is memory-mapped.
+
+`iter_covers` decodes on several threads and hands out in order, with flat memory, however many there are.
+`packed_pixels` does so once for a dataset, or a side of it, and keeps the result in `DATASET/.cache/` under a name
+that tells size, covers and preprocessing, so that it is found again exactly as long as it is right. The folder can be
+deleted at any time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, suppress
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+
+from sleevenotes.covers.images import MAX_PIXELS, Pixels, decode, resize
+from sleevenotes.errors import CoverError, DatasetError
+
+PREPROCESSING = "1: sRGB on white, squeezed into a square by antialiased bicubic"
+"""What is done to a cover before a network sees it. Another text makes every packed file obsolete."""
+
+Covers = Generator[tuple[int, Pixels | CoverError], None, None]
+
+AHEAD = 4
+KEPT_S = 24 * 3600
+
+
+def iter_covers(
+    sources: Iterable[bytes | Path], *, size_px: int | None = None, workers: int = 0, max_pixels: int = MAX_PIXELS
+) -> Covers:
+    """Decode covers on several threads and yield them in order.
+
+    Parameters
+    ----------
+    sources
+        Bytes or paths, as many as you like: only a few are taken ahead of the one that is handed out.
+    size_px
+        Side of the square that each is squeezed into; `None` leaves them as large as they are.
+    workers
+        Threads; 0 means one a core.
+    max_pixels
+        The most pixels that a cover may have before it is squeezed.
+
+    Yields
+    ------
+    tuple[int, Pixels | CoverError]
+        The position in `sources`, and the pixels, shape (size_px, size_px, 3), or the error that says why there are
+        none.
+
+    Examples
+    --------
+    >>> [(i, str(error)) for i, error in iter_covers([b""])]
+    [(0, 'cover: an empty file. A JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF was expected.')]
+    """
+    workers = workers or _cores()
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="covers")
+    ahead: deque[Future[Pixels | CoverError]] = deque()
+    try:
+        done = 0
+        for source in sources:
+            ahead.append(pool.submit(_pixels_or_error, source, size_px, max_pixels))
+            if len(ahead) >= AHEAD * workers:
+                yield done, ahead.popleft().result()
+                done += 1
+        while ahead:
+            yield done, ahead.popleft().result()
+            done += 1
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def packed_pixels(
+    dataset_paths: Sequence[Path],
+    hashes: Sequence[str],
+    size_px: int,
+    *,
+    folder: Path,
+    workers: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> Pixels:
+    """Return the pixels of many covers, decoded now or found in the cache.
+
+    Any number of processes may ask at once, for the same covers or others. When covers are packed, files of the same
+    size that nobody asked for within the last day are removed.
+
+    Parameters
+    ----------
+    dataset_paths
+        The covers' files (n).
+    hashes
+        Their SHA-256 (n): who changes a cover changes its hash, and the pixels are packed anew.
+    size_px
+        Side of the square that each cover is squeezed into.
+    folder
+        Where the packed file lies. It is made if need be.
+    workers
+        Threads; 0 means one a core.
+    progress
+        Called with (covers done, covers in all) after each cover that is decoded, and never where all are found packed.
+
+    Returns
+    -------
+    Pixels
+        Shape (n, size_px, size_px, 3), memory-mapped, read-only.
+
+    Raises
+    ------
+    CoverError
+        A cover can't be decoded; it is named.
+    DatasetError
+        The folder can't be written to.
+    """
+    shape = (len(dataset_paths), size_px, size_px, 3)
+    if len(hashes) != len(dataset_paths):
+        raise ValueError(f"{len(dataset_paths):,} paths, but {len(hashes):,} hashes")
+    if not dataset_paths:
+        return np.empty(shape, np.uint8)
+    path = folder / f"pixels-{size_px}-{_fingerprint(size_px, hashes)}.npy"
+    packed = _opened(path, shape)
+    if packed is not None:
+        return packed
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _pack(path, shape, iter_covers(dataset_paths, size_px=size_px, workers=workers), progress)
+        _tidy(path, size_px)
+        return np.lib.format.open_memmap(path, mode="r")
+    except OSError as error:
+        cure = f"Make room there for {np.prod(shape) / 1e6:,.0f} MB, and make it writable"
+        raise DatasetError(str(folder), f"can't be written to ({error.strerror or error})", cure=cure) from error
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _pixels_or_error(source: bytes | Path, size_px: int | None, max_pixels: int) -> Pixels | CoverError:
+    try:
+        pixels = decode(source, max_pixels=max_pixels)
+    except CoverError as error:
+        return error
+    return pixels if size_px is None else resize(pixels, size_px)
+
+
+def _fingerprint(size_px: int, hashes: Sequence[str]) -> str:
+    return hashlib.sha256(json.dumps([PREPROCESSING, size_px, *hashes]).encode()).hexdigest()[:16]
+
+
+def _opened(path: Path, shape: tuple[int, ...]) -> Pixels | None:
+    """Map a packed file into memory, if it is there and whole."""
+    try:
+        packed: Pixels = np.lib.format.open_memmap(path, mode="r")
+    except (OSError, ValueError):
+        return None
+    if packed.shape != shape or packed.dtype != np.uint8:
+        return None
+    with suppress(OSError):  # somebody else's dataset, or on a disk that can't be written to
+        os.utime(path)
+    return packed
+
+
+def _pack(
+    path: Path,
+    shape: tuple[int, ...],
+    covers: Covers,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    """Write a packed file under a name of its own, then rename it: who finds it finds it whole."""
+    partial = path.with_suffix(f".{uuid4().hex}.partial")
+    try:
+        with closing(covers), partial.open("xb") as file:
+            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            for i, pixels in covers:
+                if isinstance(pixels, CoverError):
+                    raise pixels
+                file.write(pixels.data)
+                if progress is not None:
+                    progress(i + 1, shape[0])
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _tidy(path: Path, size_px: int) -> None:
+    """Remove the files of this module beside a packed one that have its size and went unused for a day."""
+    ours = re.compile(rf"pixels-{size_px}-[0-9a-f]{{16}}(\.npy|\.[0-9a-f]{{32}}\.partial)")
+    for other in path.parent.iterdir():
+        if other != path and ours.fullmatch(other.name):
+            with suppress(FileNotFoundError, PermissionError):  # another process was faster, or holds it open
+                if time.time() - other.stat().st_mtime > KEPT_S:
+                    other.unlink()

@@ -1,0 +1,154 @@
+"""What can go wrong, said in one sentence.
+
+Every error of sleevenotes reads the same in the library, on the command line and in the API:
+**where: what was found. What was expected. What to do.**
+
+    SleevenotesError
+    ├── CoverError              one cover can't be used
+    │   ├── EmptyCover          no bytes at all
+    │   ├── NotACover           bytes that are no picture, or of a kind that is not read
+    │   ├── TruncatedCover      the picture breaks off
+    │   └── OversizedCover      more pixels than allowed
+    ├── DatasetError            metadata.csv and what lies beside it
+    ├── SourceError             what `collect` was pointed at
+    ├── SplitError              train, valid and test
+    ├── WeightsError            pretrained weights: missing, or not the ones named
+    ├── ModelError              a model folder, or what was asked of it
+    └── EvaluationError         nothing to evaluate, or figures that do not fit together
+
+`SleevenotesWarning` is for what is doubtful but legal, with the number that makes it so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+SHOWN_PROBLEMS = 10
+
+
+class SleevenotesError(Exception):
+    """An error that its reader can act upon.
+
+    Parameters
+    ----------
+    where
+        The file, row or verb it is about.
+    found
+        What was found there.
+    expected
+        What was expected instead.
+    cure
+        What to do.
+
+    Examples
+    --------
+    >>> str(SleevenotesError("abba.jpg", "cut off after 18,432 bytes", "a whole JPEG", "Fetch it again"))
+    'abba.jpg: cut off after 18,432 bytes. A whole JPEG was expected. Fetch it again.'
+    """
+
+    def __init__(self, where: str, found: str, expected: str = "", cure: str = "") -> None:
+        self.where, self.found, self.expected, self.cure = where, found, expected, cure
+        super().__init__(self.sentence)
+
+    @property
+    def sentence(self) -> str:
+        """The whole message."""
+        parts = [f"{self.where}: {self.found}".rstrip(".")]
+        if self.expected:
+            ends = self.expected.rstrip(".")
+            parts.append(ends if ends[:1].isupper() else f"{ends[:1].upper()}{ends[1:]} was expected")
+        if self.cure:
+            parts.append(self.cure.rstrip("."))
+        return ". ".join(parts) + "."
+
+
+class CoverError(SleevenotesError):
+    """One cover can't be used; the others can."""
+
+
+class EmptyCover(CoverError):
+    """A file without a byte in it."""
+
+
+class NotACover(CoverError):
+    """Bytes that are no picture of a kind that is read here."""
+
+
+class TruncatedCover(CoverError):
+    """A picture that breaks off or is damaged inside."""
+
+
+class OversizedCover(CoverError):
+    """A picture with more pixels than allowed."""
+
+
+class DatasetError(SleevenotesError):
+    """A dataset's table has rows that can't be used, or is not there.
+
+    Parameters
+    ----------
+    problems
+        One sentence a problem; the first ten are shown, the rest counted.
+    """
+
+    def __init__(
+        self, where: str, found: str, expected: str = "", cure: str = "", *, problems: Sequence[str] = ()
+    ) -> None:
+        self.problems = list(problems)
+        super().__init__(where, found, expected, cure)
+
+    @property
+    def sentence(self) -> str:
+        """The whole message, with the first problems below it."""
+        return "\n".join([super().sentence, *first_problems(self.problems)])
+
+
+class SourceError(SleevenotesError):
+    """What was given to collect from can't be collected from."""
+
+
+class SplitError(SleevenotesError):
+    """The covers can't be split as asked, or are not split yet."""
+
+
+class WeightsError(SleevenotesError):
+    """Pretrained weights are missing, or are not the ones that were named."""
+
+
+class ModelError(SleevenotesError):
+    """A model folder can't be used, or not for this."""
+
+
+class EvaluationError(SleevenotesError):
+    """There is nothing to evaluate, or its parts do not fit together."""
+
+
+class SleevenotesWarning(UserWarning):
+    """Doubtful, but legal: the message has the number that makes it so."""
+
+
+def first_problems(problems: Sequence[str]) -> list[str]:
+    """Return the first ten problems, indented, and a line that counts the others.
+
+    Examples
+    --------
+    >>> first_problems(["row 2: no file name"])
+    ['  row 2: no file name']
+    """
+    lines = [f"  {problem}" for problem in problems[:SHOWN_PROBLEMS]]
+    if len(problems) > SHOWN_PROBLEMS:
+        lines.append(f"  … and {len(problems) - SHOWN_PROBLEMS:,} more")
+    return lines
+
+
+def did_you_mean(word: str, known: Sequence[str]) -> str:
+    """Return "Did you mean 'x'?" where one of the known words is close, else an empty string.
+
+    Examples
+    --------
+    >>> did_you_mean("mobilnet", ["color", "small", "mobilenet"])
+    "Did you mean 'mobilenet'?"
+    """
+    close = get_close_matches(word, known, n=1, cutoff=0.6)
+    return f"Did you mean '{close[0]}'?" if close else ""

@@ -1,0 +1,210 @@
+"""The main job, from covers to the report: every verb in its order, each skipped where it is done already.
+
+`OUT` ends with `dataset/`, `model/`, `evaluation.json`, `predictions.csv`, `explanations/` and `report.html`.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sleevenotes.covers.dataset import Dataset
+from sleevenotes.learn.model import Model
+
+EXPLAINED_COVERS = 6  # most confident hits, and as many most confident misses
+
+ProgressBar = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
+
+
+@dataclass(frozen=True)
+class Journey:
+    """What to run the main job on, and how.
+
+    Parameters
+    ----------
+    source
+        A folder per genre, or a table beside its covers; None draws demo covers into `OUT/demo`.
+    out
+        Where everything goes.
+    model
+        `color`, `small` or `mobilenet`; empty picks one.
+    folds
+        How often to train anew for pooled figures, beside the one split.
+    covers
+        Whether the report shows covers.
+    """
+
+    source: Path | None
+    out: Path
+    model: str = ""
+    weights: Path | None = None
+    layout: str | None = None
+    separator: str | None = None
+    task: str | None = None
+    genre: str | None = None
+    epochs: int | None = None
+    folds: int = 0
+    covers: bool = True
+    seed: int = 0
+
+
+def run(journey: Journey, *, say: Callable[..., None], progress_bar: ProgressBar) -> list[str]:
+    """Do the whole job, and return its last lines: the figures that matter, and where the report is.
+
+    Parameters
+    ----------
+    say
+        Is told what each step did.
+    progress_bar
+        Gives for a step's name a context whose value is a function of (done, total).
+
+    Raises
+    ------
+    SleevenotesError
+        Whatever a step found wrong.
+    """
+    out = journey.out
+    out.mkdir(parents=True, exist_ok=True)
+    say(f"1. collect   {_collect(journey, progress_bar)}")
+    dataset = Dataset.open(out / "dataset", files=False)
+    say(f"2. check     {_check(dataset, progress_bar)}")
+    say(f"3. split     {_split(journey)}")
+    dataset = Dataset.open(out / "dataset")
+    model = _train(journey, dataset, say, progress_bar)
+    found = model.card["calibration"]
+    say(f"4. train     {model.name}, {found['valid_hit_rate']:.1%} of {found['n']:,} covers in valid right")
+    evaluation = _evaluate(journey, model, dataset, progress_bar)
+    say(f"5. evaluate  {evaluation['n']:,} covers of the test split, in {evaluation['groups']:,} groups")
+    say(f"6. explain   {_explain(model, dataset, out)}")
+    return [*_last_lines(evaluation), f"Report: {_report(journey)}"]
+
+
+def _collect(journey: Journey, progress_bar: ProgressBar) -> str:
+    from sleevenotes.collect.collecting import CollectSettings, collect
+
+    source = journey.source or _demo(journey, progress_bar)
+    layout = journey.layout if journey.source else "genre/artist/album"
+    settings = CollectSettings(layout=layout, separator=journey.separator)
+    with progress_bar("collecting") as progress:
+        result = collect(source, journey.out / "dataset", settings=settings, progress=progress)
+    return result.lines[0]
+
+
+def _demo(journey: Journey, progress_bar: ProgressBar) -> Path:
+    from sleevenotes.collect.demo import DemoSettings, draw_demo
+
+    folder = journey.out / "demo"
+    with progress_bar("drawing covers") as progress:
+        draw_demo(folder, DemoSettings(layout="artist/album"), seed=journey.seed, progress=progress)
+    return folder
+
+
+def _check(dataset: Dataset, progress_bar: ProgressBar) -> str:
+    from sleevenotes.covers.check import CHECK_NAME, check, fingerprint
+
+    path = dataset.folder / CHECK_NAME
+    report = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if report.get("fingerprint") != fingerprint(dataset):
+        with progress_bar("checking") as progress:
+            report = check(dataset, progress=progress)
+    pairs, broken = len(report["near_duplicates"]["pairs"]), len(report["broken"])
+    return f"{pairs:,} pairs of near-duplicates, {broken:,} broken files: {path}"
+
+
+def _split(journey: Journey) -> str:
+    from sleevenotes.covers.splits import split
+
+    dataset = Dataset.open(journey.out / "dataset")
+    return split(dataset, task=journey.task, genre=journey.genre, seed=journey.seed).lines[0]
+
+
+def _train(journey: Journey, dataset: Dataset, say: Callable[..., None], progress_bar: ProgressBar) -> Model:
+    from sleevenotes.learn.recipes import Options, default_name, train
+
+    name = journey.model or default_name()
+    if not journey.model:
+        why = "its weights are at hand" if name == "mobilenet" else "no weights for mobilenet are at hand"
+        say(f"             model {name}, as {why}; --model picks another")
+    with progress_bar(f"training {name}") as progress:
+        options = Options(
+            seed=journey.seed,
+            weights=journey.weights,
+            resume=True,
+            training=_training(journey),
+            say=say,
+            progress=progress,
+        )
+        return train(dataset, name, journey.out / "model", options)
+
+
+def _training(journey: Journey) -> Any:
+    if journey.epochs is None:
+        return None
+    from sleevenotes.learn.training import TrainingSettings
+
+    return TrainingSettings(epochs=journey.epochs)
+
+
+def _evaluate(journey: Journey, model: Model, dataset: Dataset, progress_bar: ProgressBar) -> dict[str, Any]:
+    from sleevenotes.judge.evaluation import evaluate, still_true
+
+    done = still_true(journey.out, model, dataset, folds=journey.folds)
+    if done is not None:
+        return done
+    with progress_bar("evaluating") as progress:
+        return evaluate(model, dataset, journey.out, folds=journey.folds, seed=journey.seed, progress=progress)
+
+
+def _explain(model: Model, dataset: Dataset, out: Path) -> str:
+    folder = out / "explanations"
+    if model.card["network"] is None:
+        return "left out: the model sees colours without their places"
+    written = folder / "explanations.json"
+    if written.exists() and written.stat().st_mtime_ns > (out / "evaluation.json").stat().st_mtime_ns:
+        return "the maps are there already"
+    from sleevenotes.judge.explain import explain
+
+    rows = telling_rows(out / "predictions.csv")
+    explanations, _ = explain(
+        model,
+        [dataset.folder / row["file_name"] for row in rows],
+        folder,
+        truths=[row["truth"] for row in rows],
+        names=[row["file_name"] for row in rows],
+    )
+    return f"{len(explanations)} maps in {folder}"
+
+
+def telling_rows(predictions: Path, count: int = EXPLAINED_COVERS) -> list[dict[str, str]]:
+    """Return the rows of `predictions.csv` whose covers are worth a look: the surest hits, then the surest misses."""
+    with predictions.open(encoding="utf-8", newline="") as file:
+        rows = sorted(csv.DictReader(file), key=lambda row: -float(row["confidence"]))
+    hits = [row for row in rows if set(row["predicted"].split(";")) & set(row["truth"].split(";"))]
+    misses = [row for row in rows if not set(row["predicted"].split(";")) & set(row["truth"].split(";"))]
+    return hits[:count] + misses[:count]
+
+
+def _report(journey: Journey) -> Path:
+    from sleevenotes.publish.report import write_report
+
+    out = journey.out
+    return write_report(
+        out,
+        dataset=out / "dataset",
+        model=out / "model",
+        evaluation=out,
+        predictions=out / "predictions.csv",
+        explanations=out / "explanations",
+        covers=journey.covers,
+    )
+
+
+def _last_lines(evaluation: dict[str, Any]) -> list[str]:
+    from sleevenotes.judge.evaluation import three_figures
+
+    return ["", evaluation["verdict"], *(f"  {what:<28} {figure}" for what, figure in three_figures(evaluation))]

@@ -1,0 +1,137 @@
+"""Would more covers help? Accuracy on valid over the number of covers in train.
+
+Train is halved again and again, groups kept whole, several draws a step; the same valid is scored each time. The test
+split is left alone, so that a curve costs none of its honesty.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sleevenotes.covers.dataset import Dataset
+from sleevenotes.covers.files import write_json
+from sleevenotes.covers.tasks import Task
+from sleevenotes.errors import SplitError
+from sleevenotes.judge import metrics
+from sleevenotes.learn.features import dataset_features
+from sleevenotes.learn.model import Model
+from sleevenotes.learn.recipes import Options, Sides, train
+
+FEWEST_COVERS = 20
+
+
+def curve(
+    dataset: Dataset,
+    name: str,
+    out: Path,
+    *,
+    steps: int = 4,
+    repeats: int = 3,
+    options: Options | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, Any]:
+    """Train on ever larger parts of train, and measure each on valid.
+
+    Parameters
+    ----------
+    dataset
+        Split.
+    name
+        Of the model.
+    out
+        Where `curve.json` is written.
+    steps
+        Parts of train: all of it, a half, a quarter, …
+    repeats
+        Draws of each part.
+
+    Returns
+    -------
+    What is in `curve.json`: `metric`, `points` (covers, value, low, high, draws), and `words`.
+
+    Raises
+    ------
+    SplitError
+        Where the smallest part would have fewer than 20 covers.
+    """
+    options = options or Options()
+    sides = Sides.of(dataset)
+    smallest = len(sides.train) // 2 ** (steps - 1)
+    if smallest < FEWEST_COVERS:
+        raise SplitError(
+            str(dataset.folder),
+            f"{len(sides.train)} covers in train, halved {steps - 1} times, leave {smallest}",
+            f"at least {FEWEST_COVERS}",
+            "Take fewer --steps, or more covers",
+        )
+    points: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as scratch:
+        backbone = None
+        for step in reversed(range(steps)):
+            draws, covers = [], []
+            for repeat in range(repeats if step else 1):
+                seed = options.seed + repeat
+                folder = Path(scratch) / f"{step}-{repeat}"
+                part = halved(dataset, step, seed)
+                model = train(part, name, folder, replace(options, seed=seed, resume=False, backbone_of=backbone))
+                backbone = folder if name == "mobilenet" else None
+                draws.append(_measure(model, sides.valid, sides.task))
+                covers.append(model.card["dataset"]["train"])
+                progress(sum(point["draws"] for point in points) + repeat + 1, (steps - 1) * repeats + 1)
+            points.append(_point(round(np.mean(covers)), np.concatenate(draws), len(sides.valid), len(draws)))
+    metric = "label_ranking_ap" if sides.task.kind == "multi" else "accuracy"
+    result = {"model": name, "metric": metric, "split": "valid", "points": points, "words": _words(points)}
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / "curve.json", result)
+    return result
+
+
+def halved(dataset: Dataset, times: int, seed: int) -> Dataset:
+    """Return a dataset whose train has been halved so many times, groups kept whole; the others are as they were."""
+    groups = np.array(dataset.groups)
+    names = np.unique(groups[np.array(dataset.column("split")) == "train"])
+    kept = np.random.default_rng(seed).permutation(names)[: max(1, len(names) // 2**times)]
+    splits = np.array(dataset.column("split"), dtype=object)
+    splits[(splits == "train") & ~np.isin(groups, kept)] = ""
+    return dataset.with_columns(split=splits.tolist())
+
+
+def _measure(model: Model, valid: Dataset, task: Task) -> NDArray[np.float64]:
+    """Return each cover's score, (n,): right or not; the label-ranking AP in `multi`."""
+    logits = model.head.logits(dataset_features(valid, model.extractor))
+    truth, proba = task.truth(valid.genre_lists), model.proba(logits)
+    return metrics.ranking_precision(truth, proba) if task.kind == "multi" else metrics.correct(truth, proba)
+
+
+def _point(covers: int, scores: NDArray[np.float64], n: int, draws: int) -> dict[str, Any]:
+    """Return mean and 95 % interval; the draws share their covers, so the interval counts n of them, not n × draws."""
+    value = float(scores.mean())
+    half = 1.96 * float(scores.std()) / np.sqrt(n)
+    return {
+        "covers": covers,
+        "value": value,
+        "low": max(0.0, value - half),
+        "high": min(1.0, value + half),
+        "draws": draws,
+    }
+
+
+def _words(points: list[dict[str, Any]]) -> str:
+    last, before = points[-1], points[-2]
+    gain, noise = last["value"] - before["value"], (last["high"] - last["low"]) / 2
+    told = (
+        f"From {before['covers']:,} to {last['covers']:,} covers it went from "
+        f"{before['value']:.1%} to {last['value']:.1%}"
+    )
+    if gain > noise:
+        return f"{told}: more covers would very likely help."
+    if gain > 0:
+        return f"{told}: within the noise of {noise:.1%}, so more covers may help, but not quickly."
+    return f"{told}: no sign that more covers of this kind would help."

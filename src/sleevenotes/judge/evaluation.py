@@ -1,0 +1,403 @@
+"""Measuring a model: on covers it has never seen, with intervals, beside its baselines, and logged.
+
+`evaluate` is the only thing that looks at the test split. It writes
+
+- `evaluation.json`: every figure as value, low and high, its baselines, its intervals' making, a verdict in a sentence;
+- `predictions.csv`: a row a cover, with its truth, the model's answer and all its proba;
+- a line in the model's `scorings.jsonl`: a test split that was scored twenty times is one that was tuned on.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sleevenotes.covers.dataset import Dataset
+from sleevenotes.covers.files import replacing, write_json
+from sleevenotes.covers.groups import artists_of as artists_in, folds as fold_of
+from sleevenotes.covers.tasks import Task
+from sleevenotes.errors import EvaluationError, SleevenotesWarning
+from sleevenotes.judge import figures as judging, metrics
+from sleevenotes.judge.figures import Answers
+from sleevenotes.learn.features import dataset_features
+from sleevenotes.learn.model import BASELINE_NAME, CARD_NAME, SCORINGS_NAME, Model
+from sleevenotes.learn.recipes import Options, train
+
+FORMAT = 1
+EVALUATION_NAME = "evaluation.json"
+PREDICTIONS_NAME = "predictions.csv"
+FOLD_PREDICTIONS_NAME = "predictions-folds.csv"
+VALID_PART = 8  # in a fold, one of so many parts of what is left becomes valid
+
+Progress = Callable[[int, int], None]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a model and its baselines say of covers whose truth is known.
+
+    Parameters
+    ----------
+    covers
+        The covers, n of them.
+    answers
+        The model's.
+    baselines
+        Proba (n, K), or expected scores (n,), by name.
+    fold
+        Which training each answer is from, (n,); -1 where there was but one.
+    """
+
+    covers: Dataset
+    answers: Answers
+    baselines: Mapping[str, Floats]
+    fold: NDArray[np.int64]
+
+
+def evaluate(
+    model: Model,
+    dataset: Dataset,
+    out: Path,
+    *,
+    split: str = "test",
+    folds: int = 0,
+    resamples: int = 2000,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Measure a model on one split, and write what came of it.
+
+    Parameters
+    ----------
+    model
+        Any model.
+    dataset
+        The one it was trained on, or another.
+    out
+        Folder for `evaluation.json` and `predictions.csv`.
+    split
+        `train`, `valid`, `test`, or `all` for a foreign dataset.
+    folds
+        Where 2 or more, the model is also trained so many times anew, each time without another part of the dataset,
+        and the answers to those parts are pooled.
+
+    Returns
+    -------
+    The contents of `evaluation.json`.
+
+    Raises
+    ------
+    EvaluationError
+        Where the split has no cover with a genre that the model knows, or has covers that the model learnt from.
+    """
+    covers = _judged(model, dataset, split)
+    _refuse_seen(model, covers, split)
+    scored = score(model, covers, progress=progress)
+    evaluation = _described(model, dataset, split) | _figures(scored, model, resamples, seed)
+    evaluation["artists"] = artists_of(model, covers)
+    evaluation["calibration"] = {"method": "temperature", "temperature": model.temperature}
+    evaluation["folds"] = None
+    if folds:
+        evaluation["folds"] = _folded(model, dataset, out, folds, resamples, seed, progress)
+    evaluation["verdict"] = verdict(evaluation)
+    out.mkdir(parents=True, exist_ok=True)
+    _write_predictions(out / PREDICTIONS_NAME, scored, model)
+    write_json(out / EVALUATION_NAME, evaluation)
+    _log(model, evaluation)
+    return evaluation
+
+
+def score(model: Model, covers: Dataset, *, progress: Progress | None = None) -> Scored:
+    """Return what a model and its baselines say of covers.
+
+    Parameters
+    ----------
+    covers
+        All of them with a truth under the model's task.
+    """
+    logits = model.head.logits(dataset_features(covers, model.extractor, progress=progress))
+    truth = Task(model.task, model.genres).truth(covers.genre_lists)
+    answers = Answers(truth, model.proba(logits), covers.groups, model.proba(logits, calibrated=False))
+    shares = [model.card["dataset"]["train_shares"][genre] for genre in model.genres]
+    color = model.baseline or model
+    color_logits = logits if color is model else color.head.logits(dataset_features(covers, color.extractor))
+    baselines = judging.guesses(truth, shares) | {BASELINE_NAME: color.proba(color_logits)}
+    return Scored(covers, answers, baselines, np.full(len(covers), -1))
+
+
+def cross_validate(
+    dataset: Dataset, name: str, out: Path, *, folds: int, options: Options, progress: Progress | None = None
+) -> Scored:
+    """Train a model `folds` times, each time without another part of the covers, and pool what it says of that part.
+
+    Covers of one group are in one part. Each training chooses and calibrates on a valid of its own.
+
+    Parameters
+    ----------
+    dataset
+        Split; covers that the split leaves out are left out here, too.
+    out
+        Folder for the models, one a fold; those that are there already are not trained again.
+    """
+    task = Task.of(dataset)
+    dataset = dataset.where([side != "" for side in dataset.column("split")])
+    dataset = dataset.where(task.answerable(dataset.genre_lists))
+    groups, truth = dataset.groups, task.truth(dataset.genre_lists)
+    part = fold_of(groups, truth, folds, options.seed)  # (n,)
+    scored = []
+    for number in range(folds):
+        split = np.full(len(dataset), "train", dtype=object)
+        rest = np.flatnonzero(part != number)
+        valid = fold_of([groups[index] for index in rest], truth[rest], VALID_PART, options.seed) == 0
+        split[rest[valid]] = "valid"
+        split[part == number] = "test"
+        model = train(dataset.with_columns(split=split.tolist()), name, out / str(number), options)
+        one = score(model, dataset.where(part == number))
+        scored.append(Scored(one.covers, one.answers, one.baselines, np.full(len(one.covers), number)))
+        if progress:
+            progress(number + 1, folds)
+    return _pooled(scored)
+
+
+def still_true(out: Path, model: Model, dataset: Dataset, *, folds: int) -> dict[str, Any] | None:
+    """Return the evaluation in a folder, where it is of this very model, dataset and number of folds; else None."""
+    path = out / EVALUATION_NAME
+    if not path.exists() or not (out / PREDICTIONS_NAME).exists():
+        return None
+    evaluation: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    expected = _described(model, dataset, "test")
+    same = all(evaluation.get(name) == expected[name] for name in expected)
+    return evaluation if same and (evaluation["folds"] or {"k": 0})["k"] == folds else None
+
+
+def verdict(evaluation: Mapping[str, Any]) -> str:
+    """Return the evaluation in a sentence, which says so where the covers are no test."""
+    if evaluation["split"] in ("train", "valid"):
+        return (
+            f"These are the covers of {evaluation['split']}, from which the model learnt or was chosen: "
+            "what it does here is no measure of what it will do elsewhere."
+        )
+    return judging.verdict(evaluation, artists=evaluation["artists"])
+
+
+def artists_of(model: Model, covers: Dataset) -> str:
+    """Return `apart` where no artist was learnt from, `shared` where some was, `unknown` where few are known."""
+    found = [artists_in(cell) for cell in covers.column("artist")]
+    learnt = {artist for row in model.learnt_from for artist in artists_in(row["artist"])}
+    known = sum(1 for artists in found if artists)
+    if not learnt or known < len(covers) / 2:
+        return "unknown"
+    return "shared" if learnt & {artist for artists in found for artist in artists} else "apart"
+
+
+def _judged(model: Model, dataset: Dataset, split: str) -> Dataset:
+    """Return the split's covers that have a truth under the model's task, and warn of the others."""
+    if split not in ("train", "valid", "test", "all"):
+        raise EvaluationError(f"split '{split}'", "unknown", "train, valid, test or all")
+    covers = dataset.in_split(split)
+    if not len(covers):
+        cure = f"Run `sleevenotes split {dataset.folder}`, or judge all covers with --split all"
+        raise EvaluationError(str(dataset.folder), f"no cover in {split}", cure=cure)
+    task = Task(model.task, model.genres)
+    judged = covers.where(task.answerable(covers.genre_lists))
+    known = task.genres if task.kind != "binary" else task.genres[:1]
+    if not len(judged) or not set(known) & set(judged.genres):
+        found = f"no cover of a genre that the model knows ({', '.join(covers.genres[:8]) or 'none'} are here)"
+        raise EvaluationError(str(dataset.folder), found, f"some of {', '.join(model.genres)}")
+    if len(judged) < len(covers):
+        told = f"{len(covers) - len(judged):,} of {len(covers):,} covers are left out: no single genre the model knows"
+        warnings.warn(f"{dataset.folder}: {told}", SleevenotesWarning, stacklevel=3)
+    return judged
+
+
+def _refuse_seen(model: Model, covers: Dataset, split: str) -> None:
+    """Refuse to call covers a test from which the model learnt, as when the dataset was split again since."""
+    if split in ("train", "valid"):
+        return
+    learnt = {row["sha256"] for row in model.learnt_from}
+    seen = sum(digest in learnt for digest in covers.digests)
+    if seen:
+        raise EvaluationError(
+            str(covers.folder),
+            f"the model learnt from {seen:,} of these {len(covers):,} covers",
+            "covers it has never seen",
+            "Train it again on this split, or judge it with --split test" if split == "all" else "Train it again",
+        )
+
+
+def _described(model: Model, dataset: Dataset, split: str) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "model": model.name,
+        "model_sha256": hashlib.sha256((model.folder / CARD_NAME).read_bytes()).hexdigest(),
+        "dataset": {
+            "name": dataset.folder.resolve().name,
+            "fingerprint": dataset.fingerprint,
+            "covers": len(dataset),
+        },
+        "split": split,
+    }
+
+
+def _figures(scored: Scored, model: Model, resamples: int, seed: int) -> dict[str, Any]:
+    return judging.figures(
+        scored.answers,
+        task=model.task,
+        genres=model.genres,
+        baselines=scored.baselines,
+        thresholds=model.thresholds,
+        model=model.name,
+        resamples=resamples,
+        seed=seed,
+    )
+
+
+def _folded(
+    model: Model, dataset: Dataset, out: Path, folds: int, resamples: int, seed: int, progress: Progress | None
+) -> dict[str, Any]:
+    options = Options(
+        seed=model.card["seed"],
+        resume=True,
+        training=_training_settings(model),
+        backbone_of=model.folder if model.card["backbone"] else None,
+    )
+    scored = cross_validate(dataset, model.name, out / "folds", folds=folds, options=options, progress=progress)
+    _write_predictions(out / FOLD_PREDICTIONS_NAME, scored, model)
+    pooled = _figures(scored, model, resamples, seed)
+    metric = metrics.ranking_precision if model.task == "multi" else metrics.correct
+    scores = metric(scored.answers.truth, scored.answers.proba)
+    each = [float(scores[scored.fold == number].mean()) for number in range(folds)]
+    kept = {name: value for name, value in pooled.items() if name not in ("task", "genres", "intervals", "reliability")}
+    return {"k": folds, **kept, "accuracy_per_training": each, "spread": float(np.std(each, ddof=1))}
+
+
+def _training_settings(model: Model) -> Any:
+    """Return how a model's network was trained; None where no network was."""
+    if "settings" not in model.card["head"]:
+        return None
+    from sleevenotes.learn.training import TrainingSettings
+
+    return TrainingSettings(**model.card["head"]["settings"])
+
+
+def _pooled(scored: Sequence[Scored]) -> Scored:
+    import polars as pl
+
+    covers = Dataset(scored[0].covers.folder, pl.concat([one.covers.covers for one in scored]))
+    answers = Answers(
+        np.concatenate([one.answers.truth for one in scored]),
+        np.concatenate([one.answers.proba for one in scored]),
+        [group for one in scored for group in one.answers.groups],
+        np.concatenate([one.answers.uncalibrated for one in scored if one.answers.uncalibrated is not None]),
+    )
+    names = scored[0].baselines
+    baselines = {name: np.concatenate([one.baselines[name] for one in scored]) for name in names}
+    return Scored(covers, answers, baselines, np.concatenate([one.fold for one in scored]))
+
+
+def _write_predictions(path: Path, scored: Scored, model: Model) -> None:
+    """Write a row a cover; in `multi`, predicted are the genres over their threshold, or the likeliest one."""
+    task, proba = Task(model.task, model.genres), scored.answers.proba
+    first = proba.argmax(axis=1)
+    if model.task == "multi":
+        named = proba >= np.array(model.thresholds)
+        named[np.arange(len(first)), first] = True
+        predicted = task.named(named.astype(np.int64))
+    else:
+        predicted = task.named(first)
+    truth = task.named(np.asarray(scored.answers.truth))
+    with replacing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        columns = ("file_name", "truth", "predicted", "correct", "confidence", "group", "fold")
+        table.writerow([*columns, *(f"proba {genre}" for genre in model.genres)])
+        for index, name in enumerate(scored.covers.file_names):
+            correct = "" if model.task == "multi" else str(int(truth[index] == predicted[index]))
+            fold = "" if scored.fold[index] < 0 else str(scored.fold[index])
+            row = [name, truth[index], predicted[index], correct, f"{proba[index].max():.6f}"]
+            table.writerow([*row, scored.answers.groups[index], fold, *(f"{value:.6f}" for value in proba[index])])
+
+
+def _log(model: Model, evaluation: Mapping[str, Any]) -> None:
+    headline = "label_ranking_ap" if model.task == "multi" else "accuracy"
+    line = {
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "split": evaluation["split"],
+        "dataset": evaluation["dataset"],
+        "model_sha256": evaluation["model_sha256"],
+        "n": evaluation["n"],
+        headline: evaluation[headline]["value"],
+    }
+    with (model.folder / SCORINGS_NAME).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+TOLD = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "macro_f1": "macro F1",
+    "top2_accuracy": "right within the first two",
+    "top3_accuracy": "right within the first three",
+    "roc_auc": "ROC AUC",
+    "average_precision": "average precision",
+    "precision": "precision",
+    "recall": "recall",
+    "f1": "F1",
+    "roc_auc_macro": "ROC AUC, mean over genres",
+    "average_precision_macro": "average precision, mean over genres",
+    "f1_macro": "F1, mean over genres",
+    "f1_micro": "F1, over all answers",
+    "label_ranking_ap": "label-ranking average precision",
+    "log_loss": "log loss (nats)",
+    "brier": "Brier score",
+    "ece": "calibration error",
+    "ece_uncalibrated": "calibration error before calibration",
+}
+
+
+def figure_rows(evaluation: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Return a row a figure: what it is, its value, its interval; those pooled over folds after the others."""
+    rows = _rows(evaluation)
+    if evaluation["folds"]:
+        pooled = evaluation["folds"]
+        rows.append(("", "", ""))
+        rows.append((f"pooled over {pooled['k']} folds", f"{pooled['n']:,} covers", f"{pooled['groups']:,} groups"))
+        rows += _rows(pooled)
+        rows.append(("spread between trainings", f"{pooled['spread']:.3f}", "standard deviation"))
+    return rows
+
+
+def _rows(evaluation: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    rows = [(what, *_value_and_interval(evaluation[name])) for name, what in TOLD.items() if name in evaluation]
+    for name, baseline in evaluation["baselines"].items():
+        figure = baseline.get("accuracy") or baseline["label_ranking_ap"]
+        rows.append((f"baseline {name}", *_value_and_interval(figure)))
+    return rows
+
+
+def _value_and_interval(figure: Mapping[str, float | None]) -> tuple[str, str]:
+    value, low, high = (figure[name] for name in ("value", "low", "high"))
+    told = "unknown" if value is None else f"{value:.3f}"
+    return told, "unknown" if low is None or high is None else f"{low:.3f} to {high:.3f}"
+
+
+def three_figures(evaluation: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the three figures that matter: the model's, guessing's, and that of the colours alone."""
+    headline = "label_ranking_ap" if evaluation["task"] == "multi" else "accuracy"
+    best_guess = max(("commonest", "share"), key=lambda name: evaluation["baselines"][name][headline]["value"])
+    rows = [
+        (evaluation["model"], evaluation[headline]),
+        ("guessing", evaluation["baselines"][best_guess][headline]),
+        ("colours alone", evaluation["baselines"][BASELINE_NAME][headline]),
+    ]
+    return [(f"{what}, {TOLD[headline]}", "{} ({})".format(*_value_and_interval(figure))) for what, figure in rows]

@@ -1,0 +1,246 @@
+"""A model: a folder with everything that is needed to name the genres of a cover.
+
+=================== =====================================================================================
+file                what
+=================== =====================================================================================
+model.json          task, genres in order, preprocessing, network, calibration, seed, versions, figures
+weights.safetensors `head.weight` (K, D), `head.bias` (K,), and the network's parameters as `network.…`
+network.onnx        the network as it predicts: covers, uint8 (n, S, S, 3), to features (n, D)
+history.csv         loss and accuracy of both sides after each epoch, where there were epochs
+learnt_from.csv     SHA-256 and artist of every cover in train and valid: no test may hold one of them
+scorings.jsonl      a line each time that `evaluate` scored a split with it
+color/              the colour baseline, a model of its own, trained on the same covers
+=================== =====================================================================================
+
+`color` has no network. Nothing here imports torch or scikit-learn, so that predicting starts quickly.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sleevenotes.covers.pixels import iter_covers
+from sleevenotes.covers.tasks import Kind
+from sleevenotes.errors import CoverError, ModelError
+from sleevenotes.learn import color
+from sleevenotes.learn.calibration import Floats, proba_of
+from sleevenotes.learn.heads import Head
+from sleevenotes.learn.onnx import OnnxNetwork
+
+FORMAT = 1
+CARD_NAME = "model.json"
+WEIGHTS_NAME = "weights.safetensors"
+NETWORK_NAME = "network.onnx"
+HISTORY_NAME = "history.csv"
+CHECKPOINT_NAME = "checkpoint.safetensors"
+LEARNT_NAME = "learnt_from.csv"
+SCORINGS_NAME = "scorings.jsonl"
+BASELINE_NAME = "color"
+BATCH = 16
+
+
+class ColorExtractor:
+    """The colour histogram as an extractor of features."""
+
+    size_px = color.COLOR_PX
+    key = f"color-{color.BINS}x{color.BINS}x{color.BINS}-{color.COLOR_PX}px"
+
+    def features(self, covers: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return features, (n, 512), of covers, (n, 64, 64, 3)."""
+        return color.features(covers)
+
+
+class NetworkExtractor:
+    """A network in its ONNX form as an extractor of features."""
+
+    def __init__(self, path: Path, size_px: int) -> None:
+        self.network = OnnxNetwork(path)
+        self.size_px = size_px
+
+    @property
+    def key(self) -> str:
+        """Name by the contents of the network."""
+        return f"{self.network.sha256[:16]}-{self.size_px}px"
+
+    def features(self, covers: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return features, (n, D), of covers, (n, S, S, 3)."""
+        return self.network.features(covers)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model says of one cover.
+
+    Parameters
+    ----------
+    file
+        The cover, as it was given.
+    proba
+        (K,), in the order of the model's genres; None where the cover can't be read.
+    error
+        Why it can't be read; None where it can.
+    """
+
+    file: str
+    proba: Floats | None
+    error: str | None
+
+    def top(self, genres: tuple[str, ...], count: int = 3) -> list[tuple[str, float]]:
+        """Return the likeliest genres and their proba, likeliest first."""
+        if self.proba is None:
+            return []
+        order = np.argsort(-self.proba, kind="stable")[:count]
+        return [(genres[index], float(self.proba[index])) for index in order]
+
+
+class Model:
+    """A trained model, loaded from its folder.
+
+    Parameters
+    ----------
+    folder
+        The model's folder.
+    card
+        The contents of `model.json`.
+    head
+        The head on its features.
+    """
+
+    def __init__(self, folder: Path, card: Mapping[str, Any], head: Head) -> None:
+        self.folder, self.card, self.head = folder, card, head
+        self.name: str = card["name"]
+        self.task: Kind = cast(Kind, card["task"])
+        self.genres: tuple[str, ...] = tuple(card["genres"])
+        self.temperature: float = card["calibration"]["temperature"]
+        self.thresholds: list[float] | None = card["calibration"].get("thresholds")
+        self.size_px: int = card["preprocessing"]["size_px"]
+
+    @classmethod
+    def load(cls, folder: Path) -> Model:
+        """Load a model.
+
+        Raises
+        ------
+        ModelError
+            Where the folder holds none, or one that this version can't read.
+        """
+        folder = Path(folder)
+        card = read_card(folder)
+        tensors = read_weights(folder / WEIGHTS_NAME)
+        if {"head.weight", "head.bias"} - set(tensors):
+            raise ModelError(str(folder / WEIGHTS_NAME), "no head in it", cure="Train the model again")
+        return cls(folder, card, Head(tensors["head.weight"], tensors["head.bias"]))
+
+    @cached_property
+    def extractor(self) -> ColorExtractor | NetworkExtractor:
+        """What turns pixels into this model's features."""
+        if self.card["network"] is None:
+            return ColorExtractor()
+        path = self.folder / NETWORK_NAME
+        if not path.is_file():
+            raise ModelError(str(path), "not there", cure="Train the model again")
+        return NetworkExtractor(path, self.size_px)
+
+    @cached_property
+    def baseline(self) -> Model | None:
+        """The colour baseline that was trained beside this model; None for the baseline itself."""
+        return None if self.name == BASELINE_NAME else Model.load(self.folder / BASELINE_NAME)
+
+    @cached_property
+    def learnt_from(self) -> list[dict[str, str]]:
+        """The covers of train and valid: `sha256`, `artist` (as `covers.groups.artists_of` gives them) and `split`."""
+        path = self.folder / LEARNT_NAME
+        if not path.is_file():
+            raise ModelError(str(path), "not there", cure="Train the model again")
+        with path.open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+
+    def logits(self, covers: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return logits, (n, K), of covers, (n, S, S, 3) at the model's size."""
+        return self.head.logits(self.extractor.features(covers))
+
+    def proba(self, logits: NDArray[np.floating], *, calibrated: bool = True) -> Floats:
+        """Return proba, (n, K), of logits, with the temperature found on valid or without."""
+        return proba_of(logits, task=self.task, temperature=self.temperature if calibrated else 1.0)
+
+    def predict(self, covers: Iterable[Path | bytes], *, names: Iterable[str] | None = None) -> Iterator[Prediction]:
+        """Yield one prediction a cover, in order, however many there are; memory stays flat.
+
+        Parameters
+        ----------
+        covers
+            Files, or their bytes.
+        names
+            What the predictions call them; where none are given, the path, or "cover 1" for the first one's bytes.
+        """
+        sources = list(covers)
+        if names is not None:
+            told = list(names)
+        else:
+            told = [str(one) if isinstance(one, Path) else f"cover {at}" for at, one in enumerate(sources, start=1)]
+        waiting: list[tuple[str, NDArray[np.uint8] | CoverError]] = []
+        for index, pixels in iter_covers(sources, size_px=self.size_px):
+            waiting.append((told[index], pixels))
+            if len(waiting) == BATCH:
+                yield from self._answers(waiting)
+                waiting = []
+        yield from self._answers(waiting)
+
+    def _answers(self, waiting: list[tuple[str, NDArray[np.uint8] | CoverError]]) -> Iterator[Prediction]:
+        readable = [pixels for _, pixels in waiting if not isinstance(pixels, CoverError)]
+        rows = iter(self.proba(self.logits(np.stack(readable)))) if readable else iter(())
+        for name, pixels in waiting:
+            if isinstance(pixels, CoverError):
+                yield Prediction(name, None, str(pixels))
+            else:
+                yield Prediction(name, next(rows), None)
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """Return the contents of a model's `model.json`.
+
+    Raises
+    ------
+    ModelError
+        Where there is none, or of another format.
+    """
+    path = Path(folder) / CARD_NAME
+    if not path.is_file():
+        found = f"no {CARD_NAME} in this folder" if Path(folder).is_dir() else "no such folder"
+        raise ModelError(str(folder), found, "a model", "Train one: `sleevenotes train DATASET -o MODEL`")
+    try:
+        card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as cause:
+        raise ModelError(str(path), f"no valid JSON ({cause})", cure="Train the model again") from cause
+    lacking = {"format", "name", "task", "genres", "calibration", "preprocessing", "network"} - set(card)
+    if lacking:
+        raise ModelError(str(path), f"no {', '.join(sorted(lacking))} in it", cure="Train the model again")
+    if card["format"] != FORMAT:
+        raise ModelError(str(path), f"format {card['format']}", f"format {FORMAT}", "Train the model again")
+    return card
+
+
+def read_weights(path: Path) -> dict[str, NDArray[np.float32]]:
+    """Return all arrays of a file of weights.
+
+    Raises
+    ------
+    ModelError
+        Where it is missing or damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as cause:
+        raise ModelError(str(path), f"can't be read ({cause})", cure="Train the model again") from cause

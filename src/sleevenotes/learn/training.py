@@ -1,0 +1,323 @@
+"""Training a network from scratch: one loop, cut into steps.
+
+Each epoch draws its order, its augmentation and its dropout from a generator seeded by (seed, epoch). So nothing of
+the randomness has to be saved, and training that was killed and resumed ends with the same weights, bit for bit, as
+training that was left alone.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sleevenotes.covers.files import replacing
+from sleevenotes.covers.tasks import Kind
+from sleevenotes.learn.heads import Head
+from sleevenotes.learn.model import CHECKPOINT_NAME, HISTORY_NAME
+from sleevenotes.learn.networks import CoverNetwork
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How a network is trained.
+
+    Parameters
+    ----------
+    epochs
+        At most so many; the learning rate falls along a half cosine over them.
+    batch
+        Covers a step.
+    rate
+        The largest learning rate, reached after `warm_up` epochs.
+    decay
+        Weight decay (AdamW, Loshchilov and Hutter 2019, https://arxiv.org/abs/1711.05101).
+    dropout
+        Share of the features that the head does not see.
+    patience
+        Epochs without a smaller loss on valid after which it stops.
+    """
+
+    epochs: int = 30
+    batch: int = 32
+    rate: float = 2e-3
+    warm_up: int = 2
+    decay: float = 0.05
+    dropout: float = 0.2
+    patience: int = 10
+
+
+@dataclass(frozen=True)
+class Side:
+    """The covers of one side of a split.
+
+    Parameters
+    ----------
+    covers
+        uint8 (n, S, S, 3).
+    truth
+        (n,), or (n, K) in `multi`.
+    """
+
+    covers: NDArray[np.uint8]
+    truth: NDArray[np.int64]
+
+
+@dataclass
+class Epoch:
+    """One line of `history.csv`."""
+
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    valid_loss: float
+    valid_accuracy: float
+    seconds: float
+
+
+@dataclass
+class Trained:
+    """What training leaves: the network and head of the epoch with the smallest loss on valid."""
+
+    network: CoverNetwork
+    head: Head
+    history: list[Epoch] = field(default_factory=list)
+
+
+def train_network(
+    network: CoverNetwork,
+    sides: tuple[Side, Side],
+    *,
+    task: Kind,
+    genres: int,
+    settings: TrainingSettings,
+    seed: int,
+    folder: Path,
+    resume: bool = False,
+    fingerprint: str = "",
+    report: Callable[[Epoch, int], None] = lambda epoch, epochs: None,
+) -> Trained:
+    """Train a network and a linear head on it.
+
+    Parameters
+    ----------
+    network
+        Freshly made under `seed`; it is changed.
+    sides
+        Train and valid.
+    genres
+        K.
+    folder
+        Where the checkpoint and `history.csv` are kept.
+    resume
+        Go on from the checkpoint, where there is one of the same covers, settings and seed.
+    fingerprint
+        Of the covers; a checkpoint of other covers is not resumed.
+    report
+        Is told of each epoch, and how many there are at most.
+    """
+    run = _Run(network, task, genres, settings, seed, sides[0].covers.shape[0])
+    identity = json.dumps([fingerprint, asdict(settings), task, genres, seed])
+    checkpoint = folder / CHECKPOINT_NAME
+    if resume and checkpoint.exists():
+        run.restore(checkpoint, identity)
+    while not run.finished:
+        run.epoch(*sides)
+        run.save(checkpoint, identity)
+        write_history(folder / HISTORY_NAME, run.history)
+        report(run.history[-1], settings.epochs)
+    return run.result()
+
+
+class _Run:
+    """The state of one training, between epochs all of it in the checkpoint."""
+
+    def __init__(
+        self, network: CoverNetwork, task: Kind, genres: int, settings: TrainingSettings, seed: int, covers: int
+    ) -> None:
+        self.network, self.task, self.settings, self.seed = network, task, settings, seed
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        torch.manual_seed(seed)
+        self.head = nn.Linear(_width(network), genres)
+        self.module = nn.ModuleDict({"network": network, "head": self.head}).to(self.device)
+        self.optimizer = torch.optim.AdamW(self.module.parameters(), lr=settings.rate, weight_decay=settings.decay)
+        self.steps = -(-covers // settings.batch)  # an epoch, rounded up
+        self.history: list[Epoch] = []
+        self.best = self._state()
+
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs are done, or valid has not become better for too long."""
+        losses = [epoch.valid_loss for epoch in self.history]
+        since_best = len(losses) - 1 - int(np.argmin(losses)) if losses else 0
+        return len(losses) >= self.settings.epochs or since_best >= self.settings.patience
+
+    def epoch(self, train: Side, valid: Side) -> None:
+        """Go once over train, measure both sides, and keep the state where valid is better than ever."""
+        began = time.perf_counter()
+        number = len(self.history)
+        torch.manual_seed(_stream(self.seed, number))
+        self.module.train()
+        losses, hits, seen = 0.0, 0, 0
+        for step, (covers, truth) in enumerate(self._batches(train)):
+            self._set_rate(number * self.steps + step)
+            logits = self.head(F.dropout(self.network.pooled(augment(self._normalised(covers))), self.settings.dropout))
+            loss = loss_of(logits, truth, self.task)
+            self.optimizer.zero_grad()
+            torch.autograd.backward(loss)
+            self.optimizer.step()
+            losses += float(loss.detach()) * len(covers)
+            hits += _hits(logits, truth)
+            seen += len(covers)
+        valid_loss, valid_accuracy = self._measure(valid)
+        best_before = min((epoch.valid_loss for epoch in self.history), default=np.inf)
+        took = time.perf_counter() - began
+        self.history.append(Epoch(number + 1, losses / seen, hits / seen, valid_loss, valid_accuracy, took))
+        if valid_loss < best_before:
+            self.best = self._state()
+
+    def result(self) -> Trained:
+        """Return network and head as they were when valid was best."""
+        self.module.load_state_dict(self.best)
+        self.module.cpu().eval()
+        weight, bias = self.head.weight.detach().numpy().copy(), self.head.bias.detach().numpy().copy()
+        return Trained(self.network, Head(weight, bias), self.history)
+
+    def save(self, path: Path, identity: str) -> None:
+        """Write all state to the checkpoint, whole or not at all."""
+        from safetensors.torch import save_file
+
+        tensors = {f"now.{name}": value for name, value in self.module.state_dict().items()}
+        tensors |= {f"best.{name}": value for name, value in self.best.items()}
+        for index, slots in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{index}.{slot}": value for slot, value in slots.items()}
+        history = json.dumps([asdict(epoch) for epoch in self.history])
+        tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+        with replacing(path) as partial:
+            save_file(tensors, partial, metadata={"identity": identity, "history": history})
+
+    def restore(self, path: Path, identity: str) -> None:
+        """Read all state back, where the checkpoint is of this very training."""
+        from safetensors import safe_open
+
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata()
+            if metadata["identity"] != identity:
+                return
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no mapping)
+        self.history = [Epoch(**epoch) for epoch in json.loads(metadata["history"])]
+        self.module.load_state_dict(_below("now.", tensors))
+        self.best = _below("best.", tensors)
+        slots: dict[int, dict[str, Tensor]] = {}
+        for name, value in _below("optimizer.", tensors).items():
+            index, slot = name.split(".", 1)
+            slots.setdefault(int(index), {})[slot] = value
+        self.optimizer.load_state_dict({"state": slots, "param_groups": self.optimizer.state_dict()["param_groups"]})
+
+    def _batches(self, side: Side) -> Iterator[tuple[Tensor, Tensor]]:
+        order = torch.randperm(len(side.covers)).numpy()
+        for start in range(0, len(order), self.settings.batch):
+            rows = order[start : start + self.settings.batch]
+            if len(rows) > 1 or len(order) == 1:  # batch norm can't learn from a single cover
+                yield torch.from_numpy(side.covers[rows]), torch.from_numpy(side.truth[rows])
+
+    def _normalised(self, covers: Tensor) -> Tensor:
+        return self.network.normalise(covers.to(self.device))
+
+    def _set_rate(self, step: int) -> None:
+        total, warm_up = self.settings.epochs * self.steps, self.settings.warm_up * self.steps
+        rising = min(1.0, (step + 1) / max(warm_up, 1))
+        falling = 0.5 * (1 + np.cos(np.pi * max(0, step - warm_up) / max(total - warm_up, 1)))
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.settings.rate * rising * falling
+
+    @torch.inference_mode()
+    def _measure(self, side: Side) -> tuple[float, float]:
+        self.module.eval()
+        loss, hits = 0.0, 0
+        for start in range(0, len(side.covers), self.settings.batch):
+            rows = slice(start, start + self.settings.batch)
+            covers, truth = torch.from_numpy(side.covers[rows]), torch.from_numpy(side.truth[rows])
+            logits = self.head(self.network.pooled(self._normalised(covers)))
+            loss += float(loss_of(logits, truth, self.task)) * len(covers)
+            hits += _hits(logits, truth)
+        return loss / len(side.covers), hits / len(side.covers)
+
+    def _state(self) -> dict[str, Tensor]:
+        return {name: value.detach().cpu().clone() for name, value in self.module.state_dict().items()}
+
+
+def loss_of(logits: Tensor, truth: Tensor, task: Kind) -> Tensor:
+    """Return the mean cross-entropy in nats: of the genres, or of each genre by itself in `multi`."""
+    truth = truth.to(logits.device)
+    if task == "multi":
+        return F.binary_cross_entropy_with_logits(logits, truth.float())
+    return F.cross_entropy(logits, truth)
+
+
+# ranges of the augmentation: what a photograph or another pressing does to a cover
+ZOOM = (0.8, 1.05)
+SHIFT = 0.08
+BRIGHTNESS = 0.25
+CONTRAST = (0.8, 1.25)
+TINT = 0.08
+
+
+def augment(covers: Tensor) -> Tensor:
+    """Return covers, (B, 3, S, S), zoomed, shifted, mirrored left to right for half of them, and mildly recoloured.
+
+    Never upside down, and never in another hue: type has an upright, and colour speaks for a genre.
+    """
+    count, device = len(covers), covers.device
+    zoom = torch.empty(count).uniform_(*ZOOM)
+    mirror = torch.where(torch.rand(count) < 0.5, -1.0, 1.0)
+    shift = torch.empty(count, 2).uniform_(-SHIFT, SHIFT)
+    theta = torch.zeros(count, 2, 3)
+    theta[:, 0, 0], theta[:, 1, 1], theta[:, :, 2] = zoom * mirror, zoom, shift
+    grid = F.affine_grid(theta.to(device), list(covers.shape), align_corners=False)
+    moved = F.grid_sample(covers, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    contrast = torch.empty(count, 1, 1, 1).uniform_(*CONTRAST).to(device)
+    shade = torch.empty(count, 1, 1, 1).uniform_(-BRIGHTNESS, BRIGHTNESS).to(device)
+    tint = torch.empty(count, 3, 1, 1).uniform_(-TINT, TINT).to(device)
+    return moved * contrast + shade + tint
+
+
+def write_history(path: Path, history: list[Epoch]) -> None:
+    """Write `history.csv`, a line an epoch."""
+    with replacing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, fieldnames=list(Epoch.__dataclass_fields__))
+        table.writeheader()
+        for epoch in history:
+            row: dict[str, Any] = asdict(epoch)
+            table.writerow({name: f"{value:.6g}" if isinstance(value, float) else value for name, value in row.items()})
+
+
+def _hits(logits: Tensor, truth: Tensor) -> int:
+    first = logits.detach().argmax(dim=1).cpu()
+    return int((truth[torch.arange(len(truth)), first] if truth.ndim == 2 else truth == first).sum())
+
+
+def _width(network: CoverNetwork) -> int:
+    """Return D, the number of features."""
+    network.eval()
+    with torch.inference_mode():
+        return int(network(torch.zeros(1, 64, 64, 3, dtype=torch.uint8)).shape[1])
+
+
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _stream(seed: int, epoch: int) -> int:
+    """Return a seed for one epoch, unlike that of any other epoch or seed."""
+    return int(np.random.SeedSequence([seed, epoch]).generate_state(1, dtype=np.uint32)[0])

@@ -1,0 +1,217 @@
+"""The report: finished results in, one HTML file out that says what they mean.
+
+The page carries everything with it: style, figures (SVG) and covers (small JPEGs). It runs no script and asks for
+nothing, and says so to the browser in its content security policy. Names of artists, genres and files are input of
+other people: Jinja escapes every one of them, and `printable` takes out what no page may hold.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup, escape
+
+from sleevenotes import __version__
+from sleevenotes.covers.files import replacing
+from sleevenotes.publish import cover_sections, figure_sections
+from sleevenotes.publish.caveats import caveats
+from sleevenotes.publish.figure_sections import counted
+from sleevenotes.publish.pictures import Pictures, sleeve_covers
+from sleevenotes.publish.plots import printable, share_words
+from sleevenotes.publish.results import Results, number, read
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+__all__ = ["render", "write_report"]
+
+REPORT_NAME = "report.html"
+TEMPLATE_NAME = "report.html.jinja"
+LONG_VERDICT = 170  # letters
+
+
+def write_report(
+    out: Path,
+    *,
+    dataset: Path,
+    model: Path,
+    evaluation: Path,
+    predictions: Path | None = None,
+    explanations: Path | None = None,
+    covers: bool = True,
+    title: str | None = None,
+) -> Path:
+    """Write the report of one run.
+
+    Parameters
+    ----------
+    out
+        The file to write, or a folder for `report.html`.
+    dataset, model
+        The folders.
+    evaluation
+        `evaluation.json`, or the folder it lies in; a `curve.json` beside it is shown too.
+    predictions
+        `predictions.csv`.
+    explanations
+        `explanations.json`, or the folder it lies in.
+    covers
+        Whether covers may be shown. Without, no pixel of other people's artwork is in the page.
+    title
+        The page's heading.
+
+    Returns
+    -------
+    Path
+        Of the page.
+
+    Raises
+    ------
+    DatasetError, ModelError, EvaluationError
+        Where something required is missing or broken.
+    """
+    results = read(dataset, model, evaluation, predictions=predictions, explanations=explanations)
+    page = render(results, covers=covers, title=title)
+    out = Path(out)
+    out = out if out.suffix.lower() in (".html", ".htm") else out / REPORT_NAME
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(out) as partial:
+        partial.write_text(page, encoding="utf-8", newline="\n")
+    return out
+
+
+def render(results: Results, *, covers: bool = True, title: str | None = None) -> str:
+    """Return the report as HTML: the same results give the same bytes."""
+    pictures = Pictures(covers=covers)
+    context = {
+        "title": title or _title(results),
+        "covers": covers,
+        "version": __version__,
+        "catalogue": _catalogue(results),
+        "task": results.task,
+        "evaluation": results.evaluation,
+        "verdict": _verdict(results),
+        "headline": figure_sections.headline(results),
+        "sleeve": pictures.sleeve([results.dataset.path(row) for row in sleeve_covers(results)]) if covers else None,
+        "dataset": cover_sections.shelves(results, pictures),
+        "check": cover_sections.checked(results, pictures),
+        "figures": figure_sections.figures(results),
+        "genres": figure_sections.genres(results),
+        "confusion": figure_sections.confusion(results),
+        "answers": cover_sections.answers(results, pictures),
+        "reliability": figure_sections.reliability(results),
+        "caveats": caveats(results),
+        "training": figure_sections.training(results),
+        "folds": figure_sections.folds(results),
+        "curve": figure_sections.curve(results),
+        "making": _making(results),
+    }
+    # last, when all covers have been asked for
+    context["unreadable"] = pictures.unreadable
+    return _template().render(context)
+
+
+@cache
+def _template() -> Template:
+    """Return the compiled template: everything that it prints is escaped, and what it does not know is an error."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("sleevenotes", "publish"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        finalize=_finalize,
+    )
+    environment.filters.update(count=counted, share=share_words, commands=_commands_marked)
+    return environment.get_template(TEMPLATE_NAME)
+
+
+# --- words ------------------------------------------------------------------------------------------------------------
+
+
+def _finalize(value: Any) -> Any:
+    """Let no control character out; what is Markup was made here."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _commands_marked(text: str) -> Markup:
+    """Return a sentence in which commands between backticks are set as code, and all else is escaped.
+
+    Examples
+    --------
+    >>> _commands_marked("`sleevenotes check` finds <b>")
+    Markup('<code>sleevenotes check</code> finds &lt;b&gt;')
+    """
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(printable(text)))))
+
+
+def _title(results: Results) -> str:
+    name = str((results.evaluation.get("dataset") or {}).get("name") or results.dataset.folder.resolve().name)
+    if name == "dataset":  # as `run` calls it; the folder around it says more
+        name = results.dataset.folder.resolve().parent.name or name
+    return f"{name}, judged by its covers"
+
+
+def _verdict(results: Results) -> tuple[str, str]:
+    """Return the verdict in two parts: what is set large, and the rest of a long one."""
+    verdict = str(results.evaluation["verdict"]).strip()
+    first, dot, rest = verdict.partition(". ")
+    return (first + ".", rest) if dot and len(verdict) > LONG_VERDICT else (verdict, "")
+
+
+def _catalogue(results: Results) -> str:
+    """Return a catalogue number, as on a record's spine: it changes with the dataset."""
+    return f"SN {results.dataset.fingerprint[:4].upper()}-{len(results.genres):02d}"
+
+
+def _making(results: Results) -> dict[str, Any]:
+    card, evaluation = results.card, results.evaluation
+    backbone, network = card.get("backbone") or {}, card.get("network") or {}
+    intervals = evaluation.get("intervals") or {}
+    facts = [("Model", str(evaluation["model"]))]
+    if backbone:
+        told = [backbone.get("name"), backbone.get("training"), backbone.get("licence")]
+        facts.append(("Backbone", ", ".join(str(word) for word in told if word)))
+        facts.append(("Its weights, SHA-256", str(backbone.get("sha256") or "unknown")[:16]))
+    if network.get("parameters"):
+        facts.append(("Parameters", f"{int(network['parameters']):,}"))
+    if card.get("preprocessing"):
+        told = card["preprocessing"]
+        facts.append(("Covers as it sees them", f"{told.get('size_px', '?')} px; {told.get('resize', '')}".strip("; ")))
+    facts.append(("Seed", str(card.get("seed", "unknown"))))
+    facts.append(
+        ("Dataset", f"{counted(len(results.dataset), 'cover')}, fingerprint {results.dataset.fingerprint[:16]}")
+    )
+    if intervals:
+        level = share_words(number(intervals.get("level")) or 0.95)
+        resamples = counted(int(intervals.get("resamples") or 0), "resample")
+        facts.append(("Intervals", f"{level}, {intervals.get('method', 'bootstrap')}, {resamples}"))
+    versions = ", ".join(f"{name} {version}" for name, version in (card.get("versions") or {}).items())
+    facts.append(("Versions", versions or f"sleevenotes {__version__}"))
+    return {
+        "facts": facts,
+        "commands": _commands(results),
+        "card": json.dumps(card, indent=1, ensure_ascii=False),
+        "notes": [str(note) for note in intervals.get("notes") or ()],
+    }
+
+
+def _commands(results: Results) -> list[str]:
+    seed, task = results.card.get("seed", 0), results.task
+    model, split = results.evaluation["model"], results.evaluation.get("split", "test")
+    # a command is there to be copied: no genre's name may become one
+    asked = f" --genre {shlex.quote(printable(results.genres[0]))}" if task == "binary" else ""
+    return [
+        "sleevenotes check DATASET",
+        f"sleevenotes split DATASET --task {task}{asked} --seed {results.dataset.settings.get('seed', seed)}",
+        f"sleevenotes train DATASET --model {shlex.quote(str(model))} --seed {seed} -o MODEL",
+        f"sleevenotes evaluate MODEL DATASET{'' if split == 'test' else f' --split {split}'}",
+    ]

@@ -1,0 +1,323 @@
+"""The finished results that a report reads: everything is looked at here, and nothing is changed.
+
+A required file that is missing, or does not hold what the report needs, is an error that says which command makes it.
+An optional one that is missing is None.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sleevenotes.covers.dataset import Dataset
+from sleevenotes.covers.images import sha256
+from sleevenotes.errors import EvaluationError, ModelError, SleevenotesError
+
+EVALUATION_NAME = "evaluation.json"
+EXPLANATIONS_NAME = "explanations.json"
+CURVE_NAME = "curve.json"
+NEWEST_FORMAT = 1
+MAIN_FIGURE = {"single": "accuracy", "binary": "accuracy", "multi": "label_ranking_ap"}
+PREDICTION_COLUMNS = ("file_name", "truth", "predicted", "correct", "confidence")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the model said of one cover.
+
+    Parameters
+    ----------
+    file_name
+        The cover's path in the dataset.
+    truth, predicted
+        Genres, `;` between several.
+    proba
+        Of the predicted genre, 0..1.
+    correct
+        None where it can't be said (several genres).
+    first_proba
+        Of the first genre of the task; None where the table does not say.
+    """
+
+    file_name: str
+    truth: str
+    predicted: str
+    proba: float
+    correct: bool | None
+    first_proba: float | None = None
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A cover and what spoke for one genre in it; paths are those of files that were there."""
+
+    answer: Answer
+    genre: str
+    cover: Path | None
+    overlay: Path | None
+
+
+@dataclass(frozen=True)
+class Results:
+    """All that one run left behind.
+
+    Parameters
+    ----------
+    dataset
+        The covers.
+    evaluation
+        `evaluation.json`.
+    card
+        `model.json`.
+    history
+        `history.csv`, a mapping a row; empty where the model has none.
+    check
+        `check.json`, or None before `check`.
+    problems
+        `problems.csv`, a mapping a row.
+    answers
+        `predictions.csv`, or None.
+    explanations
+        `explanations.json`, or None.
+    curve
+        `curve.json`, or None.
+    scorings
+        How often the model was scored, by its own log.
+    model_sha256
+        Of `model.json`: the evaluation says which it is about.
+    rows
+        Row of the dataset by file name.
+    """
+
+    dataset: Dataset
+    evaluation: Mapping[str, Any]
+    card: Mapping[str, Any]
+    history: Sequence[Mapping[str, str]] = ()
+    check: Mapping[str, Any] | None = None
+    problems: Sequence[Mapping[str, str]] = ()
+    answers: Sequence[Answer] | None = None
+    explanations: Sequence[Explanation] | None = None
+    curve: Mapping[str, Any] | None = None
+    scorings: int = 0
+    model_sha256: str = ""
+    rows: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def task(self) -> str:
+        """`single`, `binary` or `multi`."""
+        return str(self.evaluation["task"])
+
+    @property
+    def genres(self) -> list[str]:
+        """The genres of the task, in the model's order."""
+        return list(self.evaluation["genres"])
+
+    @property
+    def main_figure(self) -> str:
+        """The key of the figure that the baselines are compared by."""
+        return MAIN_FIGURE[self.task]
+
+    def truths(self) -> list[tuple[str, ...]]:
+        """Return each cover's genres under the task, n tuples; an empty one where it has no part in it."""
+        known = set(self.genres)
+        lists = self.dataset.genre_lists
+        if self.task == "binary":
+            asked, rest = self.genres[:2]
+            return [() if not each else (asked,) if asked in each else (rest,) for each in lists]
+        if self.task == "single":
+            return [each if len(each) == 1 and each[0] in known else () for each in lists]
+        return [tuple(genre for genre in each if genre in known) for each in lists]
+
+
+def read(
+    dataset: Path, model: Path, evaluation: Path, *, predictions: Path | None = None, explanations: Path | None = None
+) -> Results:
+    """Read everything that a report is made of.
+
+    Parameters
+    ----------
+    dataset, model
+        The folders.
+    evaluation
+        `evaluation.json`, or the folder it lies in. A `curve.json` beside it, or in the dataset, is read too.
+    predictions
+        `predictions.csv`.
+    explanations
+        `explanations.json`, or the folder it lies in. These two may be missing.
+
+    Raises
+    ------
+    DatasetError, ModelError, EvaluationError
+        Where something required is missing or a file does not hold what it should.
+    """
+    evaluation = evaluation / EVALUATION_NAME if evaluation.is_dir() else evaluation
+    figures = _read_evaluation(evaluation)
+    card = _read_json(model / "model.json", ModelError, "Run `sleevenotes train DATASET --model NAME -o MODEL`")
+    covers = Dataset.open(dataset, files=False)
+    check = covers.folder / "check.json"
+    curves = [path for path in (evaluation.parent / CURVE_NAME, covers.folder / CURVE_NAME) if path.is_file()]
+    log = model / "scorings.jsonl"
+    return Results(
+        dataset=covers,
+        evaluation=figures,
+        card=card,
+        history=_optional_table(model / "history.csv", ModelError),
+        check=_read_json(check, EvaluationError, "Run `sleevenotes check DATASET`") if check.is_file() else None,
+        problems=_optional_table(covers.folder / "problems.csv", EvaluationError),
+        answers=_read_answers(predictions, figures["genres"][0]) if predictions and predictions.is_file() else None,
+        explanations=_read_explanations(explanations) if explanations and explanations.exists() else None,
+        curve=_read_json(curves[0], EvaluationError, "Run `sleevenotes curve DATASET`") if curves else None,
+        scorings=_lines(log) if log.is_file() else 0,
+        model_sha256=sha256((model / "model.json").read_bytes()),
+        rows={name: at for at, name in enumerate(covers.file_names)},
+    )
+
+
+def number(value: object) -> float | None:
+    """Return a finite number, or None for anything else.
+
+    Examples
+    --------
+    >>> number("0.5"), number(""), number(float("nan")), number(None)
+    (0.5, None, None, None)
+    """
+    if not isinstance(value, (int, float, str)) or isinstance(value, bool):
+        return None
+    try:
+        known = float(value)
+    except ValueError:
+        return None
+    return known if math.isfinite(known) else None
+
+
+def estimate(value: object) -> dict[str, float | None]:
+    """Return `{"value", "low", "high"}` of what a file holds for a figure; None where it holds no number.
+
+    Examples
+    --------
+    >>> estimate({"value": 0.5, "low": 0.4, "high": 0.6})
+    {'value': 0.5, 'low': 0.4, 'high': 0.6}
+    >>> estimate(None)
+    {'value': None, 'low': None, 'high': None}
+    """
+    found: Mapping[str, object] = value if isinstance(value, Mapping) else {"value": value}
+    return {key: number(found.get(key)) for key in ("value", "low", "high")}
+
+
+def _read_evaluation(path: Path) -> dict[str, Any]:
+    cure = "Run `sleevenotes evaluate MODEL DATASET`"
+    figures = _read_json(path, EvaluationError, cure)
+    written = figures.get("format", NEWEST_FORMAT)
+    if not isinstance(written, int) or written > NEWEST_FORMAT:
+        raise EvaluationError(
+            str(path), f"format {written!r}", f"At most format {NEWEST_FORMAT} is read here", "Update sleevenotes"
+        )
+    task = figures.get("task")
+    if task not in MAIN_FIGURE:
+        kinds = ", ".join(MAIN_FIGURE)
+        raise EvaluationError(str(path), f"task {task!r}", f"One of {kinds} was expected", cure)
+    missing = [key for key in ("model", "genres", "n", "verdict", MAIN_FIGURE[task]) if not figures.get(key)]
+    if missing:
+        raise EvaluationError(str(path), f"no {missing[0]!r}", "A whole evaluation was expected", cure)
+    if not isinstance(figures["genres"], list) or (task == "binary" and len(figures["genres"]) != 2):
+        raise EvaluationError(str(path), "genres that do not fit the task", "A list of names", cure)
+    return figures
+
+
+def _read_json(path: Path, error: type[SleevenotesError], cure: str) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as cause:
+        raise error(str(path), "can't be read" if path.exists() else "not there", "", cure) from cause
+    except ValueError as cause:
+        raise error(str(path), "no valid JSON", "", cure) from cause
+    if not isinstance(content, dict):
+        raise error(str(path), f"a JSON {type(content).__name__}", "A JSON object was expected", cure)
+    return content
+
+
+def _optional_table(path: Path, error: type[SleevenotesError]) -> list[dict[str, str]]:
+    return list(_table(path, error)) if path.is_file() else []
+
+
+def _table(path: Path, error: type[SleevenotesError]) -> Iterator[dict[str, str]]:
+    """Yield the rows of a CSV file as text; a cell beyond the header is dropped, one that is missing is empty."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            for row in csv.DictReader(file, restval=""):
+                yield {key: value for key, value in row.items() if isinstance(key, str)}
+    except OSError as cause:
+        raise error(str(path), "can't be read" if path.exists() else "not there") from cause
+    except (csv.Error, UnicodeDecodeError) as cause:
+        raise error(str(path), f"no CSV table in UTF-8 ({cause})") from cause
+
+
+def _read_answers(path: Path, first_genre: str) -> list[Answer]:
+    answers = []
+    for row in _table(path, EvaluationError):
+        lacking = [name for name in PREDICTION_COLUMNS if name not in row]
+        if lacking:
+            cure = "Run `sleevenotes evaluate MODEL DATASET`"
+            raise EvaluationError(str(path), f"no column {lacking[0]!r}", "The table that `evaluate` writes", cure)
+        # proba of other genres is not kept: a hundred columns of a large table would fill the memory for nothing
+        answers.append(
+            Answer(
+                file_name=row["file_name"],
+                truth=row["truth"],
+                predicted=row["predicted"],
+                proba=number(row["confidence"]) or 0.0,
+                correct={"true": True, "1": True, "false": False, "0": False}.get(row["correct"].strip().lower()),
+                first_proba=number(row.get(f"proba {first_genre}")),
+            )
+        )
+    return answers
+
+
+def _read_explanations(path: Path) -> list[Explanation] | None:
+    path = path / EXPLANATIONS_NAME if path.is_dir() else path
+    if not path.is_file():
+        return None
+    cure = "Run `sleevenotes explain MODEL COVER... -o FOLDER`"
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as cause:
+        raise EvaluationError(str(path), "can't be read", "", cure) from cause
+    except ValueError as cause:
+        raise EvaluationError(str(path), "no valid JSON", "", cure) from cause
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise EvaluationError(str(path), "no list of explanations", "What `explain` writes", cure)
+    return [_explanation(entry, path.parent) for entry in entries]
+
+
+def _explanation(entry: Mapping[str, Any], folder: Path) -> Explanation:
+    truth, predicted = str(entry.get("truth") or ""), str(entry.get("predicted") or "")
+    correct = entry.get("correct")
+    return Explanation(
+        answer=Answer(
+            file_name=str(entry.get("file_name") or ""),
+            truth=truth,
+            predicted=predicted,
+            proba=number(entry.get("proba")) or 0.0,  # of `genre`, which is the predicted one in the first entry
+            correct=correct if isinstance(correct, bool) else None,
+        ),
+        genre=str(entry.get("genre") or predicted),
+        cover=_inside(folder, entry.get("cover")),
+        overlay=_inside(folder, entry.get("overlay")),
+    )
+
+
+def _inside(folder: Path, name: object) -> Path | None:
+    """Return a file of a folder, and nothing that lies elsewhere: a report must not carry off other pictures."""
+    if not isinstance(name, str) or not name or "\x00" in name:
+        return None
+    path = (folder / name).resolve()
+    return path if path.is_relative_to(folder.resolve()) and path.is_file() else None
+
+
+def _lines(path: Path) -> int:
+    return sum(1 for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip())

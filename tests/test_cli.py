@@ -1,0 +1,276 @@
+"""The command line: every verb, every wrong turn, and the whole journey on demo covers."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import html5lib
+import numpy as np
+import pytest
+
+from sleevenotes import cli
+from sleevenotes.collect.demo import DemoSettings, draw_demo
+from sleevenotes.covers.dataset import Dataset
+from sleevenotes.covers.images import encode
+
+
+@dataclass
+class Said:
+    """What a command printed, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Said]
+
+
+@pytest.fixture
+def sleevenotes(capsys, monkeypatch) -> Run:
+    """Run the command line in this process."""
+
+    def run(*arguments: object) -> Said:
+        monkeypatch.setattr(sys, "argv", ["sleevenotes", *map(str, arguments)])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as stop:
+            code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+        said = capsys.readouterr()
+        assert "Traceback" not in said.err
+        return Said(code, said.out, said.err)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def demo_covers(tmp_path_factory) -> Path:
+    """Four genres of 24 demo covers, five of them broken, with duplicates."""
+    folder = tmp_path_factory.mktemp("demo") / "covers"
+    settings = DemoSettings(genres=4, covers_per_genre=24, artists_per_genre=12, size_px=120, signal=1.0)
+    draw_demo(folder, settings, seed=1)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def finished(demo_covers, tmp_path_factory) -> Path:
+    """The main job, done once on demo covers."""
+    out = tmp_path_factory.mktemp("journey") / "out"
+    command = [sys.executable, "-m", "sleevenotes", "run", demo_covers, "-o", out, "--model", "small", "--epochs", "3"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Report: " in done.stdout
+    return out
+
+
+# the journey
+
+
+def test_journey_leaves_everything_that_it_promises(finished):
+    for name in ("dataset/metadata.csv", "dataset/check.json", "dataset/problems.csv", "dataset/split.json"):
+        assert (finished / name).is_file()
+    for name in ("model.json", "network.onnx", "weights.safetensors", "history.csv", "scorings.jsonl"):
+        assert (finished / "model" / name).is_file()
+    explanations = json.loads((finished / "explanations" / "explanations.json").read_text())
+    assert explanations
+    assert all((finished / "explanations" / each["overlay"]).is_file() for each in explanations)
+    evaluation = json.loads((finished / "evaluation.json").read_text())
+    rows = csv.DictReader(io.StringIO((finished / "predictions.csv").read_text(encoding="utf-8")))
+    assert evaluation["n"] == sum(1 for _ in rows)
+    page = (finished / "report.html").read_text(encoding="utf-8")
+    html5lib.HTMLParser(strict=True).parse(page)
+    assert evaluation["verdict"].split(",")[0] in page
+
+
+def test_journey_skips_what_is_done_and_ends_with_the_same_words(finished, demo_covers, sleevenotes):
+    kept = {path: path.stat().st_mtime_ns for path in finished.rglob("*") if path.name not in ("report.html",)}
+    said = sleevenotes("run", demo_covers, "-o", finished, "--model", "small", "--epochs", 3)
+    assert said.code == 0
+    assert said.out.rstrip().endswith("report.html")
+    assert "guessing" in said.out
+    assert "colours alone" in said.out
+    changed = [path.name for path, when in kept.items() if path.is_file() and path.stat().st_mtime_ns != when]
+    assert changed == []
+
+
+def test_each_test_split_is_scored_once_and_logged(finished):
+    lines = (finished / "model" / "scorings.jsonl").read_text().splitlines()
+    assert [json.loads(line)["split"] for line in lines] == ["test"]
+
+
+def test_run_wants_covers_or_demo_and_not_both(sleevenotes, tmp_path):
+    assert sleevenotes("run", "-o", tmp_path / "out").code == 2
+    assert sleevenotes("run", tmp_path, "--demo", "-o", tmp_path / "out").code == 2
+
+
+# predict
+
+
+def test_predict_gives_each_cover_one_line_in_order(finished, demo_covers, sleevenotes, tmp_path):
+    good = sorted(demo_covers.rglob("*.jpg"))[:3]
+    broken, empty, text = tmp_path / "broken.jpg", tmp_path / "empty.jpg", tmp_path / "text.jpg"
+    broken.write_bytes(encode(np.zeros((64, 64, 3), dtype=np.uint8), "jpeg")[:-40])
+    empty.write_bytes(b"")
+    text.write_text("no cover")
+    given = [good[0], broken, good[1], empty, tmp_path / "missing.jpg", text, good[2]]
+    said = sleevenotes("predict", finished / "model", *given, "--json")
+    lines = [json.loads(line) for line in said.out.splitlines()]
+    assert [line["file"] for line in lines] == [str(path) for path in given]
+    assert [line["error"] is None for line in lines] == [True, False, True, False, False, False, True]
+    assert all(len(line["genres"]) == 3 for line in lines if line["error"] is None)
+    assert all(line["genres"] == [] for line in lines if line["error"])
+    assert said.code == 1
+    assert "4 of 7 covers could not be read" in said.err
+
+
+def test_predict_says_the_same_in_csv_and_json(finished, demo_covers, sleevenotes):
+    cover = sorted(demo_covers.rglob("*.jpg"))[0]
+    told = json.loads(sleevenotes("predict", finished / "model", cover, "--json").out)
+    (row,) = csv.DictReader(io.StringIO(sleevenotes("predict", finished / "model", cover, "--csv").out))
+    assert row["genre 1"] == told["genres"][0]["genre"]
+    assert float(row["proba 1"]) == pytest.approx(told["genres"][0]["proba"], abs=1e-6)
+    assert row["error"] == ""
+
+
+def test_predict_reads_a_cover_or_a_list_from_stdin(finished, demo_covers):
+    cover = sorted(demo_covers.rglob("*.jpg"))[0]
+    command = [sys.executable, "-m", "sleevenotes", "predict", finished / "model", "-", "--json"]
+    for given, name in ((cover.read_bytes(), "stdin"), (f"{cover}\n".encode(), str(cover))):
+        done = subprocess.run(command, input=given, capture_output=True, check=True)
+        (line,) = done.stdout.splitlines()
+        assert json.loads(line)["file"] == name
+        assert json.loads(line)["error"] is None
+
+
+def test_predict_in_a_fresh_process_loads_neither_torch_nor_scikit_learn(finished, demo_covers):
+    cover = sorted(demo_covers.rglob("*.jpg"))[0]
+    code = (
+        "import sys; from sleevenotes.cli import main\n"
+        f"sys.argv = ['sleevenotes', 'predict', {str(finished / 'model')!r}, {str(cover)!r}]\n"
+        "try:\n    main()\nfinally:\n    print(sorted({'torch', 'sklearn', 'scipy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_predict_does_not_complain_of_a_reader_that_left(finished, demo_covers):
+    command = f"{sys.executable} -m sleevenotes predict {finished / 'model'} {demo_covers} --json | head -n 1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert len(done.stdout.splitlines()) == 1
+    assert "Traceback" not in done.stderr
+
+
+# wrong turns: a sentence, exit code 1, nothing lost
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["collect", "{nowhere}", "-o", "{new}"], "nowhere"),
+        (["collect", "{empty}", "-o", "{new}"], "empty"),
+        (["collect", "{covers}", "-o", "{covers}"], "covers"),
+        (["collect", "{table}", "-o", "{new}"], "--genre"),
+        (["check", "{nowhere}"], "no such folder"),
+        (["check", "{covers}"], "no metadata.csv"),
+        (["split", "{bad_rows}"], "row 3"),
+        (["split", "{dataset}", "--again", "--task", "binary", "--genre", "polka"], "polka"),
+        (["split", "{dataset}", "--again", "--fractions", "0.5,0.5,0.5"], "0.5"),
+        (["split", "{dataset}", "--again", "--task", "many"], "many"),
+        (["train", "{unsplit}", "--model", "color", "-o", "{new}"], "sleevenotes split"),
+        (["train", "{dataset}", "--model", "smal", "-o", "{new}"], "Did you mean 'small'?"),
+        (["train", "{dataset}", "--model", "color", "-o", "{covers}"], "holds something else"),
+        (["train", "{dataset}", "--model", "mobilenet", "--weights", "{nowhere}", "-o", "{new}"], "no such file"),
+        (["train", "{dataset}", "--model", "mobilenet", "--weights", "{table}", "-o", "{new}"], "can't be read"),
+        (["evaluate", "{nowhere}", "{dataset}"], "sleevenotes train"),
+        (["evaluate", "{model}", "{dataset}", "--split", "tset"], "tset"),
+        (["evaluate", "{model}", "{dataset}", "--split", "all"], "learnt from"),
+        (["evaluate", "{model}", "{other_genres}", "--split", "all"], "no cover of a genre that the model knows"),
+        (["explain", "{model}", "{covers}/nothing.jpg", "-o", "{new}"], "nothing.jpg"),
+        (["explain", "{model}/color", "{cover}", "-o", "{new}"], "colours without their places"),
+        (["explain", "{model}", "{cover}", "-o", "{new}", "--genre", "polka"], "polka"),
+        (["report", "{nowhere}"], "nowhere"),
+        (["predict", "{nowhere}", "{cover}"], "sleevenotes train"),
+        (["predict", "{model}", "{empty}"], "no cover in this folder"),
+        (["predict", "{damaged}", "{cover}"], "model.json"),
+        (["curve", "{dataset}", "--model", "color", "-o", "{new}", "--steps", "8"], "Take fewer --steps"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_turns_get_a_sentence_and_exit_code_1(arguments, sentence, finished, demo_covers, tmp_path, sleevenotes):
+    places = wrong_places(finished, demo_covers, tmp_path)
+    before = {path: path.read_bytes() for path in demo_covers.rglob("*") if path.is_file()}
+    said = sleevenotes(*(argument.format(**places) for argument in arguments))
+    assert said.code == 1
+    assert sentence in said.err
+    assert said.err.startswith(("error: ", "note: ")) or "nothing.jpg" in said.err
+    assert {path: path.read_bytes() for path in demo_covers.rglob("*") if path.is_file()} == before
+
+
+def wrong_places(finished: Path, demo_covers: Path, folder: Path) -> dict[str, Path]:
+    """Places that a user may point at by mistake, by name."""
+    dataset = folder / "dataset"
+    shutil.copytree(finished / "dataset", dataset)
+    unsplit, bad_rows, other_genres = folder / "unsplit", folder / "bad_rows", folder / "other_genres"
+    for place in (unsplit, bad_rows, other_genres):
+        shutil.copytree(dataset, place)
+    (unsplit / "split.json").unlink()
+    opened = Dataset.open(other_genres)
+    opened.with_columns(genres=["polka"] * len(opened)).write()
+    lines = (bad_rows / "metadata.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+    lines[2] = "no/such/file.jpg" + lines[2][lines[2].index(",") :]
+    (bad_rows / "metadata.csv").write_text("".join(lines), encoding="utf-8")
+    (folder / "empty").mkdir()
+    damaged = folder / "damaged"
+    damaged.mkdir()
+    (damaged / "model.json").write_text("{", encoding="utf-8")
+    cover = sorted(demo_covers.rglob("*.jpg"))[0]
+    table = folder / "table" / "albums.csv"
+    table.parent.mkdir()
+    shutil.copy(cover, table.parent / "a.jpg")
+    table.write_text("file_name,artist\na.jpg,Somebody\n", encoding="utf-8")
+    places = {"nowhere": folder / "nowhere", "new": folder / "new", "empty": folder / "empty", "covers": demo_covers}
+    places |= {"dataset": dataset, "unsplit": unsplit, "bad_rows": bad_rows, "other_genres": other_genres}
+    return places | {"model": finished / "model", "damaged": damaged, "cover": cover, "table": table}
+
+
+@pytest.mark.parametrize("arguments", [["predict"], ["collect", "x"], ["no-such-verb"], ["split", "x", "--nonsense"]])
+def test_wrong_usage_is_exit_code_2(arguments, sleevenotes):
+    assert sleevenotes(*arguments).code == 2
+
+
+def test_json_and_csv_exclude_each_other(finished, demo_covers, sleevenotes):
+    assert sleevenotes("predict", finished / "model", demo_covers, "--json", "--csv").code == 2
+
+
+def test_version_is_told(sleevenotes):
+    said = sleevenotes("--version")
+    assert (said.code, said.out) == (0, "sleevenotes 0.1.0\n")
+
+
+# stopping and going on
+
+
+def test_a_killed_run_goes_on_to_the_same_dataset(demo_covers, finished, tmp_path):
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "sleevenotes", "collect", demo_covers, "-o", out]
+    started = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while started.poll() is None and not (out / "images").exists():
+        pass
+    os.kill(started.pid, signal.SIGKILL)
+    started.wait()
+    subprocess.run(command, check=True, capture_output=True)
+    alone = tmp_path / "alone"
+    subprocess.run([*command[:-1], alone], check=True, capture_output=True)
+    assert (out / "metadata.csv").read_bytes() == (alone / "metadata.csv").read_bytes()
+    assert (out / "problems.csv").read_bytes() == (alone / "problems.csv").read_bytes()

@@ -1,0 +1,249 @@
+"""Training from scratch: what it ends with, however often it was stopped on the way."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from sleevenotes.learn import training
+from sleevenotes.learn.calibration import log_loss, proba_of
+from sleevenotes.learn.model import CHECKPOINT_NAME
+from sleevenotes.learn.training import Epoch, Side, Trained, TrainingSettings, augment, loss_of, train_network
+from training_for_tests import BRIEF, EPOCHS, history_of, tiny_network
+
+HUES = np.array([(190, 150, 60), (60, 90, 180), (60, 50, 55)])
+
+
+class Killed(BaseException):
+    """The end of a process, as far as one can have it without ending."""
+
+
+def side(n: int, *, task: str = "single", seed: int = 0) -> Side:
+    """Covers whose hue is their genre's."""
+    rng = np.random.default_rng(seed)
+    genre = np.arange(n) % 3
+    noisy = HUES[genre][:, None, None] + rng.normal(0, 40, (n, 32, 32, 3)) + rng.normal(0, 25, (n, 1, 1, 3))
+    truth = np.stack([genre == 0, genre != 2, genre == 2], axis=1).astype(np.int64) if task == "multi" else genre
+    return Side(noisy.clip(0, 255).astype(np.uint8), truth)
+
+
+def contrary() -> Side:
+    """Covers of which nothing is true that train teaches."""
+    told = side(24, seed=1)
+    return Side(told.covers, (told.truth + 1) % 3)
+
+
+def trained(folder: Path, *, task: str = "single", seed: int = 0, n: int = 48, **more: Any) -> Trained:
+    torch.manual_seed(seed)
+    sides = more.pop("sides", (side(n, task=task), side(24, task=task, seed=1)))
+    settings = more.pop("settings", BRIEF)
+    return train_network(
+        tiny_network(), sides, task=task, genres=3, settings=settings, seed=seed, folder=folder, **more
+    )
+
+
+def killed_after(epoch: int) -> Callable[[Epoch, int], None]:
+    def report(done: Epoch, epochs: int) -> None:
+        if done.epoch == epoch:
+            raise Killed
+
+    return report
+
+
+def assert_same(first: Trained, second: Trained) -> None:
+    parameters = first.network.state_dict()
+    assert all(torch.equal(value, parameters[name]) for name, value in second.network.state_dict().items())
+    assert np.array_equal(first.head.weight, second.head.weight)
+    assert np.array_equal(first.head.bias, second.head.bias)
+    told, again = ([replace(epoch, seconds=0) for epoch in one.history] for one in (first, second))
+    assert told == again
+
+
+@pytest.mark.parametrize("task", ["single", "binary", "multi"])
+@pytest.mark.parametrize("after", range(1, EPOCHS + 1))
+def test_training_that_was_killed_and_resumed_ends_as_if_left_alone(tmp_path: Path, task: str, after: int):
+    (tmp_path / "alone").mkdir()
+    (tmp_path / "killed").mkdir()
+    alone = trained(tmp_path / "alone", task=task)
+    with pytest.raises(Killed):
+        trained(tmp_path / "killed", task=task, report=killed_after(after))
+    told: list[int] = []
+    resumed = trained(
+        tmp_path / "killed", task=task, resume=True, report=lambda epoch, epochs: told.append(epoch.epoch)
+    )
+    assert told == list(range(after + 1, EPOCHS + 1))
+    assert_same(alone, resumed)
+    assert history_of(tmp_path / "alone") == history_of(tmp_path / "killed")
+
+
+def test_a_kill_within_an_epoch_loses_that_epoch_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    alone = trained(tmp_path)
+    (tmp_path / CHECKPOINT_NAME).unlink()
+    calls = iter(range(100))
+
+    def killing(covers: torch.Tensor) -> torch.Tensor:
+        if next(calls) == 7:  # the second of the third epoch's three steps
+            raise Killed
+        return augment(covers)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "augment", killing)
+        with pytest.raises(Killed):
+            trained(tmp_path)
+    told: list[int] = []
+    resumed = trained(tmp_path, resume=True, report=lambda epoch, epochs: told.append(epoch.epoch))
+    assert told == [3, 4]
+    assert_same(alone, resumed)
+
+
+def test_a_kill_between_checkpoint_and_history_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    alone = trained(tmp_path)
+    whole = history_of(tmp_path)
+    (tmp_path / CHECKPOINT_NAME).unlink()
+
+    def kill(path: Path, history: list[Epoch]) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "write_history", kill)
+        with pytest.raises(Killed):
+            trained(tmp_path)
+    assert_same(alone, trained(tmp_path, resume=True))
+    assert history_of(tmp_path) == whole
+
+
+def test_the_same_seed_gives_the_same_network_and_another_seed_another(tmp_path: Path):
+    assert_same(trained(tmp_path, seed=3), trained(tmp_path, seed=3))
+    with pytest.raises(AssertionError):
+        assert_same(trained(tmp_path, seed=3), trained(tmp_path, seed=4))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"fingerprint": "other covers"}, {"seed": 1}, {"settings": replace(BRIEF, rate=5e-3)}, {"task": "binary"}],
+)
+def test_the_checkpoint_of_another_training_is_not_resumed(tmp_path: Path, other: dict[str, Any]):
+    with pytest.raises(Killed):
+        trained(tmp_path, report=killed_after(2))
+    told: list[int] = []
+    trained(tmp_path, resume=True, report=lambda epoch, epochs: told.append(epoch.epoch), **other)
+    assert told == [1, 2, 3, 4]
+
+
+def test_without_resume_a_checkpoint_is_left_aside(tmp_path: Path):
+    with pytest.raises(Killed):
+        trained(tmp_path, report=killed_after(2))
+    told: list[int] = []
+    trained(tmp_path, report=lambda epoch, epochs: told.append(epoch.epoch))
+    assert told == [1, 2, 3, 4]
+
+
+def test_what_is_kept_is_the_epoch_with_the_smallest_loss_on_valid(tmp_path: Path):
+    valid = contrary()
+    result = trained(tmp_path, sides=(side(48), valid), settings=replace(BRIEF, epochs=6))
+    losses = [epoch.valid_loss for epoch in result.history]
+    assert losses[-1] > min(losses)
+    with torch.inference_mode():
+        logits = result.head.logits(result.network(torch.from_numpy(valid.covers)).numpy())
+    assert log_loss(valid.truth, proba_of(logits, task="single")) == pytest.approx(min(losses), rel=1e-3)
+    best = result.history[int(np.argmin(losses))]
+    assert (logits.argmax(axis=1) == valid.truth).mean() == pytest.approx(best.valid_accuracy)
+
+
+def test_it_stops_when_valid_has_not_become_better_for_too_long(tmp_path: Path):
+    history = trained(tmp_path, sides=(side(48), contrary()), settings=replace(BRIEF, epochs=50, patience=2)).history
+    losses = [epoch.valid_loss for epoch in history]
+    assert len(history) == int(np.argmin(losses)) + 3 < 50
+
+
+def test_it_learns_what_the_covers_show_in_every_task(tmp_path: Path):
+    for task in ("single", "multi"):
+        history = trained(tmp_path, task=task, settings=replace(BRIEF, epochs=8)).history
+        assert history[-1].train_loss < 0.7 * history[0].train_loss
+        assert history[-1].valid_accuracy > 0.9
+
+
+def test_the_history_is_a_table_with_a_line_an_epoch(tmp_path: Path):
+    result = trained(tmp_path)
+    with (tmp_path / "history.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["epoch", "train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "seconds"]
+    assert [int(row["epoch"]) for row in rows] == [1, 2, 3, 4]
+    for row, epoch in zip(rows, result.history, strict=True):
+        assert {name: float(cell) for name, cell in row.items()} == pytest.approx(asdict(epoch), rel=1e-5)
+
+
+def test_a_last_batch_of_a_single_cover_is_left_out_of_an_epoch(tmp_path: Path):
+    result = trained(tmp_path, n=33, settings=replace(BRIEF, epochs=1))  # batches of 16, 16 and 1
+    assert result.history[0].train_accuracy * 32 == pytest.approx(round(result.history[0].train_accuracy * 32))
+
+
+def test_the_rate_rises_to_its_height_and_falls_along_half_a_cosine():
+    settings = TrainingSettings(epochs=10, batch=8, rate=1.0, warm_up=2)
+    run = training._Run(tiny_network(), "single", 3, settings, 0, 32)  # 4 steps an epoch, 8 of warm-up, 40 in all
+    rates = []
+    for step in range(40):
+        run._set_rate(step)
+        rates.append(run.optimizer.param_groups[0]["lr"])
+    assert rates[:8] == pytest.approx([0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0])
+    assert rates[8] == pytest.approx(1.0)
+    assert rates[24] == pytest.approx(0.5)  # half-way between 8 and 40
+    assert rates[39] == pytest.approx(0.5 * (1 + np.cos(np.pi * 31 / 32)))
+    assert (np.diff(rates[8:]) <= 0).all()
+
+
+def test_the_loss_is_the_cross_entropy_in_nats():
+    logits = torch.tensor([[2.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
+    genre, genres = np.array([0, 2]), np.array([[1, 0, 1], [0, 0, 0]])
+    for task, truth in (("single", genre), ("multi", genres)):
+        expected = log_loss(truth, proba_of(logits.numpy(), task=task))
+        assert float(loss_of(logits, torch.from_numpy(truth), task)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_augmentation_keeps_shape_and_never_turns_a_cover_upside_down():
+    torch.manual_seed(0)
+    sky = torch.full((200, 3, 32, 32), -1.0)
+    sky[:, :, :16] = 1.0  # bright above, dark below
+    changed = augment(sky)
+    assert changed.shape == sky.shape
+    assert torch.isfinite(changed).all()
+    above, below = changed[:, :, :8].mean(dim=(1, 2, 3)), changed[:, :, 24:].mean(dim=(1, 2, 3))
+    assert (above > below + 0.5).all()
+
+
+def test_augmentation_mirrors_left_to_right_about_every_other_cover():
+    torch.manual_seed(0)
+    lit = torch.full((400, 3, 16, 16), -1.0)
+    lit[:, :, :, :8] = 1.0  # bright on the left
+    changed = augment(lit)
+    mirrored = changed[..., 12:].mean(dim=(1, 2, 3)) > changed[..., :4].mean(dim=(1, 2, 3))
+    assert 150 < int(mirrored.sum()) < 250
+
+
+def test_augmentation_changes_colours_mildly_and_differently_each_time():
+    torch.manual_seed(0)
+    grey = torch.zeros(300, 3, 8, 8)
+    changed = augment(grey)
+    assert changed.abs().max() <= training.BRIGHTNESS + training.TINT + 1e-5
+    assert changed.std(dim=(2, 3)).max() < 1e-5  # a plain cover stays plain
+    assert len(torch.unique(changed[:, 0, 0, 0])) == 300
+    torch.manual_seed(0)
+    assert torch.equal(augment(grey), changed)
+
+
+def test_every_epoch_of_every_seed_has_a_stream_of_its_own():
+    streams = {training._stream(seed, epoch) for seed in range(30) for epoch in range(40)}
+    assert len(streams) == 30 * 40
+
+
+def test_dropout_hides_features_from_the_head_while_it_learns(tmp_path: Path):
+    without = trained(tmp_path, settings=replace(BRIEF, dropout=0.0))
+    with pytest.raises(AssertionError):
+        assert_same(without, trained(tmp_path, settings=replace(BRIEF, dropout=0.5)))
