@@ -26,8 +26,8 @@ from sleevenotes.collect.demo import (
     draw_demo,
     read_truth,
 )
+from sleevenotes.collect.drawing.motifs import MOTIF_SHARES, MOTIFS
 from sleevenotes.collect.flaws import BROKEN, SHORTCUTS, plant, reissue, watermark_cells
-from sleevenotes.collect.motifs import MOTIF_SHARES, MOTIFS
 from sleevenotes.covers.images import decode, encode, resize
 from sleevenotes.errors import EmptyCover, NotACover, OversizedCover, SourceError, TruncatedCover
 

@@ -12,14 +12,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "sleevenotes"
 FLOORS = ("errors", "covers", "collect", "learn", "judge", "studies", "publish", "journey", "cli", "__main__")
 DOORS = {
-    "PIL": {
-        "covers/images.py",
-        "covers/sheets.py",
-        "collect/demo.py",
-        "collect/artwork.py",
-        "collect/scenes.py",
-        "collect/sleeve.py",
-    },
+    "PIL": {"covers/images.py", "covers/sheets.py", "collect/drawing/artwork.py"},
     "simplejpeg": {"covers/images.py"},
     "matplotlib": {"publish/plots.py"},
     "typer": {"cli.py"},

@@ -492,7 +492,7 @@ def options(
 def main() -> None:
     """Run the command line; an error is one sentence and exit code 1, wrong usage is 2."""
     warnings.showwarning = _tell_warning
-    warnings.simplefilter("always", SleevenotesWarning)
+    warnings.simplefilter("default", SleevenotesWarning)  # each once
     try:
         app()
     except SleevenotesError as error:

@@ -207,4 +207,6 @@ def _report(journey: Journey) -> Path:
 def _last_lines(evaluation: dict[str, Any]) -> list[str]:
     from sleevenotes.judge.evaluation import three_figures
 
-    return ["", evaluation["verdict"], *(f"  {what:<28} {figure}" for what, figure in three_figures(evaluation))]
+    rows = three_figures(evaluation)
+    width = max(len(what) for what, _ in rows)
+    return ["", evaluation["verdict"], *(f"  {what:<{width}}  {figure}" for what, figure in rows)]

@@ -17,11 +17,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sleevenotes.collect.artwork import Box, Canvas, Color, Pixels, Rng, color, luma
+from sleevenotes.collect.drawing.artwork import Box, Canvas, Color, Pixels, Rng, color, luma
+from sleevenotes.collect.drawing.motifs import motif_place, stamp
+from sleevenotes.collect.drawing.scenes import draw_scene, wear
+from sleevenotes.collect.drawing.sleeve import furnish, set_type
 from sleevenotes.collect.flaws import BROKEN, EDITS, SHORTCUTS, broken_file, plant, reissue
-from sleevenotes.collect.motifs import motif_place, stamp
-from sleevenotes.collect.scenes import draw_scene, wear
-from sleevenotes.collect.sleeve import furnish, set_type
 from sleevenotes.covers.images import encode
 from sleevenotes.errors import SourceError, did_you_mean
 

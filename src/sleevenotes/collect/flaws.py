@@ -10,8 +10,8 @@ import zlib
 
 import numpy as np
 
-from sleevenotes.collect.artwork import BLACK, WHITE, Box, Canvas, Color, Pixels, Rng, color
-from sleevenotes.collect.sleeve import sticker
+from sleevenotes.collect.drawing.artwork import BLACK, WHITE, Box, Canvas, Color, Pixels, Rng, color
+from sleevenotes.collect.drawing.sleeve import sticker
 from sleevenotes.covers.images import resize
 
 EDITS = ("size", "quality", "crop", "border", "sticker")

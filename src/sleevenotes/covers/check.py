@@ -375,11 +375,11 @@ def _duplicate_rows(report: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     near, across, merged = report["near_duplicates"], report["across_genres"], report["collected"]["merged"]
     surplus = sum(len(same) - 1 for same in report["exact_duplicates"])
     note = "surplus files" if merged is None else f"surplus files here; {merged:,} were merged by collect"
-    clusters_note = f"{near['covers']:,} covers in {_plural(len(near['clusters']), 'cluster')}"
-    across_note = f"{across['covers']:,} covers in {_plural(across['clusters'], 'cluster')}"
+    clusters_note = f"covers, in {_plural(len(near['clusters']), 'cluster')}; {_plural(len(near['pairs']), 'pair')}"
+    across_note = f"covers, in {_plural(across['clusters'], 'cluster')}"
     return [
         ("exact duplicates", f"{surplus:,}", note),
-        ("near-duplicates", f"{len(near['pairs']):,}", clusters_note),
+        ("near-duplicates", f"{near['covers']:,}", clusters_note),
         ("  under different genres", f"{across['covers']:,}", across_note),
     ]
 

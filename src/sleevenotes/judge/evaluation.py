@@ -392,12 +392,20 @@ def _value_and_interval(figure: Mapping[str, float | None]) -> tuple[str, str]:
 
 
 def three_figures(evaluation: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the three figures that matter: the model's, guessing's, and that of the colours alone."""
-    headline = "label_ranking_ap" if evaluation["task"] == "multi" else "accuracy"
-    best_guess = max(("commonest", "share"), key=lambda name: evaluation["baselines"][name][headline]["value"])
-    rows = [
-        (evaluation["model"], evaluation[headline]),
-        ("guessing", evaluation["baselines"][best_guess][headline]),
-        ("colours alone", evaluation["baselines"][BASELINE_NAME][headline]),
-    ]
-    return [(f"{what}, {TOLD[headline]}", "{} ({})".format(*_value_and_interval(figure))) for what, figure in rows]
+    """Return the three figures that matter: the model's, guessing's, and that of the colours alone.
+
+    In `binary`, where never naming a rare genre is often right, they are how well the two kinds are told apart, and the
+    accuracy of the model and of the commoner answer.
+    """
+    if evaluation["task"] == "binary":
+        usual = evaluation["baselines"]["commonest"]["accuracy"]
+        told = [("ROC AUC (guessing: 0.5)", evaluation["roc_auc"]), ("accuracy", evaluation["accuracy"])]
+        rows = [*told, ("accuracy of the commoner answer", usual)]
+    else:
+        headline = "label_ranking_ap" if evaluation["task"] == "multi" else "accuracy"
+        baselines = {name: baseline[headline] for name, baseline in evaluation["baselines"].items()}
+        guessing = max(baselines["commonest"], baselines["share"], key=lambda figure: figure["value"])
+        compared = [(evaluation["model"], evaluation[headline]), ("guessing", guessing)]
+        rows = [(f"{what}, {TOLD[headline]}", figure) for what, figure in compared]
+        rows.append((f"colours alone, {TOLD[headline]}", baselines[BASELINE_NAME]))
+    return [(what, "{} ({})".format(*_value_and_interval(figure))) for what, figure in rows]

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from sleevenotes.collect.artwork import (
+from sleevenotes.collect.drawing.artwork import (
     BLACK,
     WHITE,
     Canvas,
@@ -26,8 +26,8 @@ from sleevenotes.collect.artwork import (
     shared,
     smoothed,
 )
-from sleevenotes.collect.landscapes import dunes, forest, hills, person, planet, road, sea, skyline
-from sleevenotes.collect.patterns import (
+from sleevenotes.collect.drawing.landscapes import dunes, forest, hills, person, planet, road, sea, skyline
+from sleevenotes.collect.drawing.patterns import (
     arcs,
     blocks,
     blooms,

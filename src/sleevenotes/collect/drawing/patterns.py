@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sleevenotes.collect.artwork import Canvas, Color, Pen, Points, Rng, clouds, grid, mix, ridge
+from sleevenotes.collect.drawing.artwork import Canvas, Color, Pen, Points, Rng, clouds, grid, mix, ridge
 
 # --- light and paint -------------------------------------------------------------------------------------------------
 

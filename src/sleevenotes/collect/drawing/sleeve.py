@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sleevenotes.collect.artwork import (
+from sleevenotes.collect.drawing.artwork import (
     Canvas,
     Color,
     Place,

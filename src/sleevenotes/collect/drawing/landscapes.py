@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sleevenotes.collect.artwork import (
+from sleevenotes.collect.drawing.artwork import (
     WHITE,
     Canvas,
     Color,
@@ -18,7 +18,7 @@ from sleevenotes.collect.artwork import (
     ridge,
     under,
 )
-from sleevenotes.collect.patterns import stars
+from sleevenotes.collect.drawing.patterns import stars
 
 
 def heavens(c: Canvas, rng: Rng) -> Color:

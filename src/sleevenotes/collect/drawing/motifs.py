@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from sleevenotes.collect.artwork import Box, Canvas, Pen, Rng, grown, luma, on_sheet
-from sleevenotes.collect.sleeve import overlap
+from sleevenotes.collect.drawing.artwork import Box, Canvas, Pen, Rng, grown, luma, on_sheet
+from sleevenotes.collect.drawing.sleeve import overlap
 
 
 def _boat(pen: Pen) -> None:

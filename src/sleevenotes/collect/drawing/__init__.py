@@ -1,0 +1,1 @@
+"""How demo covers are drawn: shapes, scenes, motifs and type, each from a seeded generator of its own."""
