@@ -16,6 +16,7 @@ from scipy.stats import binom
 from sklearn.linear_model import LogisticRegression
 
 from sleevenotes.collect.demo import (
+    DRAWN,
     GENRES,
     NAMES,
     TRUTH,
@@ -72,6 +73,13 @@ def test_a_folder_drawn_half_is_completed_to_the_same_bytes(tmp_path: Path) -> N
         path.unlink()
     draw_demo(tmp_path / "half", SMALL)
     assert files_of(tmp_path / "half") == files_of(tmp_path / "whole")
+
+
+def test_a_folder_drawn_whole_is_left_alone_and_told_the_same(tmp_path: Path) -> None:
+    first = draw_demo(tmp_path, SMALL)
+    when = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    assert draw_demo(tmp_path, SMALL) == first
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == when
 
 
 def test_knobs_that_plant_nothing_in_a_cover_leave_its_bytes_alone(tmp_path: Path) -> None:
@@ -219,7 +227,7 @@ def test_box_stays_with_its_motif_whatever_is_done_to_the_cover(
 def test_truth_can_be_read_back_and_names_every_file(flawed: tuple[Path, list[DemoCover]]) -> None:
     folder, covers = flawed
     assert read_truth(folder) == covers
-    assert {cover.file_name for cover in covers} == set(files_of(folder)) - {TRUTH}
+    assert {cover.file_name for cover in covers} == set(files_of(folder)) - {TRUTH, DRAWN}
     assert [cover.file_name for cover in covers] == sorted(cover.file_name for cover in covers)
     header = (folder / TRUTH).read_text(encoding="utf-8").splitlines()[0]
     assert header.startswith("file_name,genre,true_genre,artist,album,year,motif,motif_box")

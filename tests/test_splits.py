@@ -305,7 +305,7 @@ def test_split_tells_what_it_could_not_balance(tmp_path: Path, pairs: list[Pair]
             {"genre": "rok"},
             "no cover of genre 'rok'. Genres here: folk, rock. Did you mean 'rock'",
         ),
-        (["folk", "rock"] * 4, {}, "split: 8 covers. 10 covers at least was expected"),
+        (["folk", "rock"] * 4, {}, "split: 8 covers. 10 covers at least were expected"),
         (["folk", "rock"] * 20, {"task": "singel"}, "unknown task 'singel'.*Did you mean 'single'"),
         (["folk", "rock"] * 20, {"task": "single", "genre": "rock"}, "One genre goes with `binary`"),
         (["folk", "jazz", "rock"] * 20, {"task": "binary"}, "`binary` with 3 genres.*Name one with --genre"),

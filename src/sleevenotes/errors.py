@@ -21,6 +21,7 @@ Every error of sleevenotes reads the same in the library, on the command line an
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 
@@ -54,13 +55,25 @@ class SleevenotesError(Exception):
     @property
     def sentence(self) -> str:
         """The whole message."""
-        parts = [f"{self.where}: {self.found}".rstrip(".")]
-        if self.expected:
-            ends = self.expected.rstrip(".")
-            parts.append(ends if ends[:1].isupper() else f"{ends[:1].upper()}{ends[1:]} was expected")
-        if self.cure:
-            parts.append(self.cure.rstrip("."))
-        return ". ".join(parts) + "."
+        parts = [f"{self.where}: {self.found}", self.expected, self.cure]
+        if self.expected and not self.expected[0].isupper():
+            verb = "were" if _is_plural(self.expected) else "was"
+            parts[1] = f"{self.expected[0].upper()}{self.expected[1:].rstrip(' .')} {verb} expected"
+        return " ".join(_ended(part) for part in parts if part.strip(" ."))
+
+
+def _ended(part: str) -> str:
+    """Return a part of a sentence with its full stop, or with the question mark that it has."""
+    part = part.strip().rstrip(". ")
+    return part if part.endswith("?") else f"{part}."
+
+
+def _is_plural(phrase: str) -> bool:
+    """Return whether English says "were expected" of a phrase: "train and valid", "10 covers", "some of folk, rock"."""
+    first = phrase.split()[:2]
+    if first[0] in ("a", "an", "the", "one", "every"):
+        return False
+    return " and " in phrase or first[0] == "some" or any(re.fullmatch(r"\w{2,}[^sui\W]s", word) for word in first)
 
 
 class CoverError(SleevenotesError):

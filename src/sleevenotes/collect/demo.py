@@ -10,18 +10,21 @@ which know no genre.
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, replace
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from sleevenotes import __version__
 from sleevenotes.collect.drawing.artwork import Box, Canvas, Color, Pixels, Rng, color, luma
 from sleevenotes.collect.drawing.motifs import motif_place, stamp
 from sleevenotes.collect.drawing.scenes import draw_scene, wear
 from sleevenotes.collect.drawing.sleeve import furnish, set_type
 from sleevenotes.collect.flaws import BROKEN, EDITS, SHORTCUTS, broken_file, plant, reissue
+from sleevenotes.covers.files import write_json
 from sleevenotes.covers.images import encode
 from sleevenotes.errors import SourceError, did_you_mean
 
@@ -91,6 +94,7 @@ NAMES = tuple(genre.name for genre in GENRES)
 SUFFIXES = {"jpeg": ".jpg", "png": ".png", "webp": ".webp"}
 LAYOUTS = ("genre", "artist/album")
 TRUTH = "truth.csv"
+DRAWN = "demo.json"  # with what it was drawn; written last
 
 
 @dataclass(frozen=True)
@@ -477,7 +481,9 @@ def draw_demo(
     settings
         What to draw and plant.
     seed
-        The same seed and settings give the same bytes. Every cover has its own randomness, of the seed and its number.
+        The same seed and settings give the same bytes; where they lie in the folder already, nothing is drawn. Every
+        cover has its own randomness, of the seed and its number: settings that plant nothing in a cover leave it as it
+        is.
     progress
         Called after every file with the number of files done and of all.
 
@@ -493,7 +499,12 @@ def draw_demo(
     """
     settings = settings or DemoSettings()
     jobs = _plan(settings, seed)
-    _refuse_strangers(folder, {job.cover.file_name for job in jobs})
+    mine = {job.cover.file_name for job in jobs}
+    recipe = {"version": __version__, "seed": seed, "settings": _plain(settings)}
+    _refuse_strangers(folder, mine)
+    if _is_drawn(folder, mine, recipe):
+        return read_truth(folder)
+    (folder / DRAWN).unlink(missing_ok=True)
     done: dict[str, DemoCover] = {}
     for count, job in enumerate(jobs, 1):
         cover, path = job.cover, folder / job.cover.file_name
@@ -510,7 +521,22 @@ def draw_demo(
             progress(count, len(jobs))
     covers = [done[name] for name in sorted(done)]
     _write_truth(folder / TRUTH, covers)
+    write_json(folder / DRAWN, recipe)
     return covers
+
+
+def _plain(settings: DemoSettings) -> dict[str, Any]:
+    """Return settings as JSON has them."""
+    plain = asdict(settings)
+    return plain | {"shortcuts": sorted(settings.shortcuts)}
+
+
+def _is_drawn(folder: Path, mine: set[str], recipe: Mapping[str, Any]) -> bool:
+    """Return whether a folder holds these very covers already."""
+    path = folder / DRAWN
+    if not path.exists() or json.loads(path.read_text(encoding="utf-8")) != recipe:
+        return False
+    return all((folder / name).is_file() for name in mine)
 
 
 def _refuse_strangers(folder: Path, mine: set[str]) -> None:
@@ -521,7 +547,7 @@ def _refuse_strangers(folder: Path, mine: set[str]) -> None:
         raise SourceError(str(folder), "a file", "a folder to draw demo covers into", "Name another one")
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if path.is_file() and name not in mine and name != TRUTH:
+        if path.is_file() and name not in mine and name not in (TRUTH, DRAWN):
             found = f"holds '{name}', which is none of the demo covers to be drawn"
             raise SourceError(str(folder), found, "a new or empty folder", "Name another one, or remove this one")
 
