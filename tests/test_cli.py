@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -259,6 +260,28 @@ def test_version_is_told(sleevenotes):
 
 
 # stopping and going on
+
+
+def test_ctrl_c_says_how_to_go_on(finished, tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "sleevenotes",
+        "train",
+        finished / "dataset",
+        "--model",
+        "small",
+        "-o",
+        tmp_path / "m",
+    ]
+    started = subprocess.Popen([*command, "--epochs", "500"], stderr=subprocess.PIPE, text=True)
+    while started.poll() is None and not (tmp_path / "m" / "history.csv").exists():
+        time.sleep(0.05)
+    started.send_signal(signal.SIGINT)
+    _, told = started.communicate()
+    assert started.returncode == 130
+    assert "--resume" in told
+    assert "Traceback" not in told
 
 
 def test_a_killed_run_goes_on_to_the_same_dataset(demo_covers, finished, tmp_path):

@@ -18,6 +18,8 @@ import typer
 from sleevenotes import __version__
 from sleevenotes.errors import SleevenotesError, SleevenotesWarning
 
+INTERRUPTED = 130  # the exit code after Ctrl-C
+
 app = typer.Typer(
     name="sleevenotes",
     help="Judges albums by their covers, and says honestly how far that can be trusted.",
@@ -498,9 +500,10 @@ def main() -> None:
     except SleevenotesError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on from here (`train` with --resume)", file=sys.stderr)
-        sys.exit(130)
+    except SystemExit as stop:
+        if stop.code == INTERRUPTED:
+            print("stopped; the same command goes on from here (`train` with --resume)", file=sys.stderr)
+        raise
     except BrokenPipeError:  # the reader of our output has gone, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
