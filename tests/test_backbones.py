@@ -245,7 +245,7 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path):
     [
         ("missing", "of mobilenet_v2's parameters 1 missing, and 0 that are foreign"),
         ("foreign", "of mobilenet_v2's parameters 0 missing, and 1 that are foreign"),
-        ("shape", r"parameters of other shapes\. Weights of mobilenet_v2 was"),
+        ("shape", r"parameters of other shapes\. Weights of mobilenet_v2 were"),
     ],
 )
 def test_weights_of_another_network_are_refused(tmp_path: Path, pretrained: Path, change: str, told: str):

@@ -135,9 +135,9 @@ def test_rows_say_it_in_a_table(troubled: Dataset) -> None:
     assert found["broken files"] == ("3", "broken.png, gone.png, text.jpg")
     assert found["changed files"] == ("1", "changed.png")
     assert found["left out by collect"] == ("1", "see problems.csv")
-    assert found["exact duplicates"] == ("1", "surplus files here; 1 were merged by collect")
-    assert found["near-duplicates"] == ("2", "4 covers in 2 clusters")
-    assert found["  under different genres"] == ("2", "2 covers in 1 cluster")
+    assert found["exact duplicates"] == ("1", "surplus files here; collect merged 1")
+    assert found["near-duplicates"] == ("4", "covers, in 2 clusters; 2 pairs")
+    assert found["  under different genres"] == ("2", "covers, in 1 cluster")
     assert found["artists"] == ("2", "known for 4 of 10 covers")
 
 

@@ -374,7 +374,7 @@ def _file_rows(report: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 def _duplicate_rows(report: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     near, across, merged = report["near_duplicates"], report["across_genres"], report["collected"]["merged"]
     surplus = sum(len(same) - 1 for same in report["exact_duplicates"])
-    note = "surplus files" if merged is None else f"surplus files here; {merged:,} were merged by collect"
+    note = "surplus files" if merged is None else f"surplus files here; collect merged {merged:,}"
     clusters_note = f"covers, in {_plural(len(near['clusters']), 'cluster')}; {_plural(len(near['pairs']), 'pair')}"
     across_note = f"covers, in {_plural(across['clusters'], 'cluster')}"
     return [
