@@ -27,9 +27,16 @@ Exit codes: 0 fine, 1 a problem, said in a sentence, 2 wrong usage. A traceback 
 
 def reference() -> str:
     """Return the page."""
-    group = typer.main.get_command(app)
-    verbs: dict[str, Any] = group.commands  # type: ignore[attr-defined]
-    return "\n".join([OPENING, *(_verb(name, command) for name, command in verbs.items())])
+    return "\n".join([OPENING, *(_verb(name, command) for name, command in verbs(typer.main.get_command(app)).items())])
+
+
+def verbs(group: Any, above: str = "") -> dict[str, Any]:
+    """Return every command by its full name, those of a group under the group's name."""
+    found = {}
+    for name, command in group.commands.items():
+        full = f"{above}{name}"
+        found |= verbs(command, f"{full} ") if hasattr(command, "commands") else {full: command}
+    return found
 
 
 def _verb(name: str, command: Any) -> str:

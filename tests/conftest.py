@@ -19,8 +19,8 @@ import torch
 from covers_for_tests import make_dataset
 from sleevenotes.covers.dataset import Dataset
 from sleevenotes.errors import SleevenotesWarning
+from sleevenotes.learn.imagenet import mobilenet_v2
 from sleevenotes.learn.model import Model
-from sleevenotes.learn.networks import mobilenet_v2
 from sleevenotes.learn.recipes import Options, train
 from training_for_tests import train_quickly
 

@@ -16,7 +16,10 @@ import typer
 from sleevenotes import cli
 
 ROOT = Path(__file__).parents[1]
-VERBS = typer.main.get_command(cli.app).commands
+sys.path.insert(0, str(ROOT / "docs"))
+from make_reference import verbs  # noqa: E402
+
+VERBS = verbs(typer.main.get_command(cli.app))
 GUIDE = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
 
 # what makes an example small enough for a test; it is run as it stands but for these
@@ -52,7 +55,7 @@ def test_every_verb_has_a_paragraph_in_the_guide_with_the_example_of_its_help(ve
 
 
 def test_the_guide_has_no_verb_that_is_not_there():
-    assert re.findall(r"^## (\S+)$", GUIDE, re.MULTILINE) == list(VERBS)
+    assert re.findall(r"^## (.+)$", GUIDE, re.MULTILINE) == list(VERBS)
 
 
 def test_the_examples_run_one_after_the_other(tmp_path):

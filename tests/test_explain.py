@@ -30,8 +30,10 @@ from sleevenotes.judge.explain import (
     overlay,
     peak_is_inside,
 )
+from sleevenotes.learn.cover_network import CoverNetwork
+from sleevenotes.learn.imagenet import MOBILENET_PX, mobilenet_v2
 from sleevenotes.learn.model import Model
-from sleevenotes.learn.networks import MOBILENET_PX, SMALL_PX, CoverNetwork, mobilenet_v2, small_network
+from sleevenotes.learn.networks import SMALL_PX, small_network
 from sleevenotes.learn.recipes import Options, train
 from sleevenotes.learn.training import TrainingSettings
 from training_for_tests import quickly, tiny_network

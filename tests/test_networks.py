@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import torch
 
+from sleevenotes.learn.cover_network import IMAGENET_DEVIATION, IMAGENET_MEAN
+from sleevenotes.learn.imagenet import MOBILENET_PX, mobilenet_v2
 from sleevenotes.learn.networks import (
     ARCHITECTURES,
-    IMAGENET_DEVIATION,
-    IMAGENET_MEAN,
-    MOBILENET_PX,
     SMALL_PX,
-    mobilenet_v2,
+    STUDY_PX,
     rebuilt,
     small_network,
+    study_cnn,
 )
 
 
@@ -64,7 +64,18 @@ def test_small_is_small_and_keeps_a_map_that_can_point():
         assert network.features(torch.zeros(1, 3, SMALL_PX, SMALL_PX)).shape == (1, 192, 12, 12)
 
 
-@pytest.mark.parametrize(("name", "size_px", "width"), [("small", SMALL_PX, 192), ("mobilenet_v2", MOBILENET_PX, 1280)])
+def test_the_studys_network_has_the_layers_that_its_paper_describes():
+    shapes = [tuple(value.shape) for name, value in study_cnn().state_dict().items() if name.endswith("weight")]
+    assert shapes == [(50, 3, 5, 5), (10, 50, 3, 3), (120, 360), (84, 120)]
+    maps = study_cnn().maps(torch.randn(2, 3, STUDY_PX, STUDY_PX))
+    assert maps.shape == (2, 84, 1, 1)
+    assert (maps >= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "size_px", "width"),
+    [("small", SMALL_PX, 192), ("mobilenet_v2", MOBILENET_PX, 1280), ("study_cnn", STUDY_PX, 84)],
+)
 def test_covers_go_in_as_they_are_and_features_come_out_whatever_stands_beside(name: str, size_px: int, width: int):
     network = ARCHITECTURES[name]().eval()
     both = covers(2, size_px)

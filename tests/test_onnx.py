@@ -11,8 +11,8 @@ from torch import Tensor
 
 from sleevenotes.errors import ModelError
 from sleevenotes.learn import onnx
+from sleevenotes.learn.cover_network import CoverNetwork
 from sleevenotes.learn.model import Model
-from sleevenotes.learn.networks import CoverNetwork
 from sleevenotes.learn.onnx import OnnxNetwork, export
 from training_for_tests import TINY_PX, quickly, tiny_network
 

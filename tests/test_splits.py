@@ -252,6 +252,22 @@ def test_split_keeps_a_split_that_came_with_the_table_and_tells_of_artists_on_tw
     assert any("20 groups are on two sides (100 covers)" in note for note in result.settings["notes"])
 
 
+def test_split_makes_valid_of_train_where_a_table_came_with_train_and_test(tmp_path: Path, pairs: list[Pair]) -> None:
+    sides = ["train", "train", "train", "train", "test"] * 40
+    artists = [f"artist {index // 2}" for index in range(200)]
+    table(tmp_path, ["folk", "rock"] * 100, split=sides, artist=artists)
+    result = quietly(reopened(tmp_path))
+    given, now = np.array(sides), np.array(result.dataset.column("split"))
+    assert ((now == "test") == (given == "test")).all()
+    assert 15 <= (now == "valid").sum() <= 25  # an eighth of the 160
+    groups = np.array(result.dataset.groups)
+    assert not set(groups[now == "valid"]) & set(groups[now == "train"])
+    assert "test is kept, and valid is made of train" in result.lines[1]
+    assert any("groups are on two sides" in note for note in result.settings["notes"])
+    assert sum(result.settings["fractions"]) == pytest.approx(1)
+    assert quietly(reopened(tmp_path)).kept
+
+
 def test_split_keeps_given_groups_together_and_does_not_take_its_own_for_given(
     tmp_path: Path, pairs: list[Pair]
 ) -> None:

@@ -11,13 +11,27 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 
 from sleevenotes.learn import training
 from sleevenotes.learn.calibration import log_loss, proba_of
 from sleevenotes.learn.model import CHECKPOINT_NAME
-from sleevenotes.learn.training import Epoch, Side, Trained, TrainingSettings, augment, loss_of, train_network
+from sleevenotes.learn.networks import study_cnn
+from sleevenotes.learn.training import (
+    Epoch,
+    Side,
+    Trained,
+    TrainingSettings,
+    augment,
+    logits_of,
+    loss_of,
+    train_network,
+)
 from training_for_tests import BRIEF, EPOCHS, history_of, tiny_network
 
+PLAIN = replace(
+    BRIEF, rate=0.01, warm_up=0, decay=0.0, dropout=0.0, optimizer="sgd", schedule="constant", augmented=False
+)
 HUES = np.array([(190, 150, 60), (60, 90, 180), (60, 50, 55)])
 
 
@@ -187,7 +201,9 @@ def test_a_last_batch_of_a_single_cover_is_left_out_of_an_epoch(tmp_path: Path):
 
 def test_the_rate_rises_to_its_height_and_falls_along_half_a_cosine():
     settings = TrainingSettings(epochs=10, batch=8, rate=1.0, warm_up=2)
-    run = training._Run(tiny_network(), "single", 3, settings, 0, 32)  # 4 steps an epoch, 8 of warm-up, 40 in all
+    run = training._Run(
+        tiny_network(), "single", 3, settings, 0, (32, 32, 32, 3)
+    )  # 4 steps an epoch, 8 of warm-up, 40 in all
     rates = []
     for step in range(40):
         run._set_rate(step)
@@ -247,3 +263,106 @@ def test_dropout_hides_features_from_the_head_while_it_learns(tmp_path: Path):
     without = trained(tmp_path, settings=replace(BRIEF, dropout=0.0))
     with pytest.raises(AssertionError):
         assert_same(without, trained(tmp_path, settings=replace(BRIEF, dropout=0.5)))
+
+
+# -------------------------------------------------------------------------------- plain gradient descent
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize("after", [1, 3])
+def test_plain_descent_that_was_killed_and_resumed_ends_as_if_left_alone(tmp_path: Path, after: int, momentum: float):
+    settings = replace(PLAIN, momentum=momentum)
+    (tmp_path / "alone").mkdir()
+    (tmp_path / "killed").mkdir()
+    alone = trained(tmp_path / "alone", settings=settings)
+    with pytest.raises(Killed):
+        trained(tmp_path / "killed", settings=settings, report=killed_after(after))
+    told: list[int] = []
+    resumed = trained(
+        tmp_path / "killed", settings=settings, resume=True, report=lambda epoch, epochs: told.append(epoch.epoch)
+    )
+    assert told == list(range(after + 1, EPOCHS + 1))
+    assert_same(alone, resumed)
+
+
+def test_a_resumed_training_still_has_its_best_epoch_where_that_is_not_the_last(tmp_path: Path):
+    sides, settings = (side(48), contrary()), replace(PLAIN, rate=0.05, epochs=6)
+    alone = trained(tmp_path, sides=sides, settings=settings)
+    losses = [epoch.valid_loss for epoch in alone.history]
+    best = int(np.argmin(losses)) + 1
+    assert best < 6
+    for after in (best, 5):
+        with pytest.raises(Killed):
+            trained(tmp_path, sides=sides, settings=settings, report=killed_after(after))
+        with safe_open(tmp_path / CHECKPOINT_NAME, framework="np") as file:
+            twice = any(name.startswith("best.") for name in file.keys())  # noqa: SIM118  (no mapping)
+        assert twice == (after != best)
+        assert_same(alone, trained(tmp_path, sides=sides, settings=settings, resume=True))
+
+
+def test_a_training_that_went_astray_is_resumed_with_its_best_epoch(tmp_path: Path):
+    settings = replace(PLAIN, rate=1e30, epochs=3)  # no loss is a number any more: what is kept is the beginning
+    alone = trained(tmp_path, settings=settings)
+    assert not np.isfinite([epoch.valid_loss for epoch in alone.history]).any()
+    assert np.isfinite(alone.head.weight).all()
+    with pytest.raises(Killed):
+        trained(tmp_path, settings=settings, report=killed_after(1))
+    resumed = trained(tmp_path, settings=settings, resume=True)
+    assert np.array_equal(alone.head.weight, resumed.head.weight)
+
+
+def test_plain_descent_goes_the_way_of_a_loop_written_out(tmp_path: Path):
+    settings, train, valid = replace(PLAIN, epochs=2), side(40), side(24, seed=1)
+    torch.manual_seed(5)
+    network = study_cnn()
+    result = train_network(network, (train, valid), task="single", genres=3, settings=settings, seed=5, folder=tmp_path)
+    torch.manual_seed(5)
+    other = study_cnn()
+    torch.manual_seed(5)
+    module = torch.nn.Sequential(other, torch.nn.Linear(84, 3))
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.01, momentum=0.9)
+    for epoch in range(2):
+        torch.manual_seed(training._stream(5, epoch))
+        for rows in torch.randperm(40).split(16):
+            logits = module(torch.from_numpy(train.covers)[rows])
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(logits, torch.from_numpy(train.truth)[rows]).backward()
+            optimizer.step()
+    assert result.history[1].valid_loss < result.history[0].valid_loss  # so the last epoch is what is kept
+    for name, value in result.network.state_dict().items():
+        assert torch.allclose(value, other.state_dict()[name], atol=1e-5), name
+    assert np.allclose(result.head.weight, module[1].weight.detach().numpy(), atol=1e-5)
+
+
+def test_covers_that_are_not_augmented_are_seen_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(training, "augment", None)
+    trained(tmp_path, settings=PLAIN)
+
+
+def test_a_constant_rate_rises_and_stays():
+    settings = replace(PLAIN, epochs=3, batch=8, rate=1.0, warm_up=1)
+    run = training._Run(tiny_network(), "single", 3, settings, 0, (32, 32, 32, 3))
+    rates = []
+    for step in range(12):
+        run._set_rate(step)
+        rates.append(run.optimizer.param_groups[0]["lr"])
+    assert rates == pytest.approx([0.25, 0.5, 0.75] + [1.0] * 9)
+
+
+def test_settings_that_came_later_are_told_only_where_they_are_not_the_default():
+    before = {"epochs": 7, "batch": 32, "rate": 2e-3, "warm_up": 2, "decay": 0.05, "dropout": 0.2, "patience": 10}
+    assert TrainingSettings(epochs=7).told() == before
+    plain = PLAIN.told()
+    assert (plain["optimizer"], plain["schedule"], plain["augmented"]) == ("sgd", "constant", False)
+    for settings in (TrainingSettings(), PLAIN, replace(PLAIN, momentum=0.5)):
+        assert TrainingSettings(**settings.told()) == settings
+
+
+def test_the_logits_of_covers_are_those_of_head_on_network(tmp_path: Path):
+    result = trained(tmp_path, settings=replace(BRIEF, epochs=1))
+    covers = side(21, seed=2).covers
+    expected = result.head.logits(result.network(torch.from_numpy(covers)).detach().numpy())
+    for batch in (1, 4, 64):
+        found = logits_of(result, covers, batch=batch)
+        assert found.shape == (21, 3)
+        assert np.allclose(found, expected, atol=1e-5)

@@ -15,8 +15,9 @@ from torch import nn
 
 from sleevenotes.covers.dataset import Dataset
 from sleevenotes.learn import networks, onnx
+from sleevenotes.learn.cover_network import CoverNetwork
 from sleevenotes.learn.model import Model
-from sleevenotes.learn.networks import CoverNetwork, convolution
+from sleevenotes.learn.networks import convolution
 from sleevenotes.learn.recipes import Options, train
 from sleevenotes.learn.training import TrainingSettings
 

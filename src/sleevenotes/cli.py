@@ -82,7 +82,9 @@ def demo(
 
 @app.command()
 def collect(
-    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="A folder per genre, or a table beside its covers.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="SOURCE", help="A folder per genre, a table beside its covers, or one of URLs.")
+    ],
     out: Annotated[Path, typer.Option("-o", "--out", metavar="DATASET", help="The dataset to make.")],
     layout: LayoutOption = None,
     genre: CoversGenreOption = None,
@@ -94,12 +96,34 @@ def collect(
     ] = None,
     link: Annotated[bool, typer.Option("--link", help="Hard-link covers instead of copying them.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at covers that can't be read.")] = False,
+    per_genre: Annotated[int | None, typer.Option(min=1, help="Draw so many covers of each genre.")] = None,
+    test_per_genre: Annotated[int, typer.Option(min=0, help="How many of a genre's drawn covers are test.")] = 0,
+    concurrent: Annotated[int, typer.Option(min=1, help="URLs: fetched at once.")] = 8,
+    per_host: Annotated[
+        int, typer.Option(min=1, help="URLs: fetched at once from one host; more than --concurrent raises that.")
+    ] = 4,
+    rate: Annotated[float, typer.Option(min=0, help="URLs: requests a second to one host; 0 for no limit.")] = 4.0,
+    timeout: Annotated[float, typer.Option(help="URLs: seconds of silence; a cover may take four times as long.")] = 15,
+    max_bytes: Annotated[int, typer.Option(min=1, help="URLs: the most bytes of a cover.")] = 32_000_000,
+    allow_private: Annotated[
+        bool, typer.Option("--allow-private", help="URLs: also of this machine and the local net.")
+    ] = False,
+    terms: Annotated[str, typer.Option(metavar="TEXT", help="URLs: noted in sources.csv, such as 'CC BY 4.0'.")] = "",
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="URLs: fetch those again that failed before.")
+    ] = False,
+    seed: SeedOption = 0,
 ) -> None:
-    """Collect covers and their genres, from folders or a table, into a dataset.
+    """Collect covers and their genres, from folders, a table or a list of URLs, into a dataset.
 
     Example: sleevenotes collect covers -o out/dataset
     """
     from sleevenotes.collect.collecting import CollectSettings, collect as collect_covers
+    from sleevenotes.collect.draws import Draw
+    from sleevenotes.collect.politeness import FetchSettings
+
+    if test_per_genre and per_genre is None:
+        raise typer.BadParameter("--test-per-genre goes with --per-genre")
 
     settings = CollectSettings(
         layout=layout,
@@ -110,6 +134,18 @@ def collect(
         genre_map=genres,
         link=link,
         strict=strict,
+        draw=None if per_genre is None else Draw(per_genre, test_per_genre, seed),
+        fetch=FetchSettings(
+            concurrent=concurrent,
+            per_host=per_host,
+            rate=rate,
+            timeout_s=timeout,
+            max_bytes=max_bytes,
+            allow_private=allow_private,
+            terms=terms,
+            retry_failed=retry_failed,
+            seed=seed,
+        ),
     )
     with progress_bar("collecting") as progress:
         result = collect_covers(source, out, settings=settings, progress=progress)
@@ -402,6 +438,80 @@ def run(
         seed=seed,
     )
     say(*run_journey(journey, say=say, progress_bar=progress_bar))
+
+
+# beyond the main job
+# ------------------------------------------------------------------------------
+
+
+@app.command()
+def colors(
+    dataset: DatasetArgument,
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="FOLDER", help="For colors.html and colors.json.")],
+    draws: Annotated[int, typer.Option(min=2, help="Draws of 50 against 50 covers of each pair of genres.")] = 100,
+    no_covers: Annotated[bool, typer.Option("--no-covers", help="Leave mean covers out of the page.")] = False,
+    seed: SeedOption = 0,
+) -> None:
+    """Compare genres by their colours: four similarities of histograms, palettes, and the mean cover of each genre.
+
+    Example: sleevenotes colors out/dataset -o out/colors
+    """
+    from sleevenotes.covers.dataset import Dataset
+    from sleevenotes.judge.colors import colors as compare_colors
+    from sleevenotes.publish.colors_page import header, rows, write_colors_page
+
+    with progress_bar("comparing") as progress:
+        found = compare_colors(Dataset.open(dataset), out, draws=draws, seed=seed, progress=progress)
+    print_table(header(found), rows(found))
+    say(f"Page: {write_colors_page(out, covers=not no_covers)}")
+
+
+study = typer.Typer(
+    help="Rerun a published study, ours beside the paper's, with what it left out.", no_args_is_help=True
+)
+app.add_typer(study, name="study")
+
+
+@study.command("bandcamp")
+def study_bandcamp(
+    dataset: DatasetArgument,
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="OUT", help="For study.html and study.json.")],
+    quick: Annotated[bool, typer.Option("--quick", help="Few covers and epochs: to look at, not to cite.")] = False,
+    backbones: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A further pretrained network for Table 4 (repeatable).")
+    ] = None,
+    fetch: Annotated[bool, typer.Option("--fetch", help="Fetch published weights, 20 to 240 MB each.")] = False,
+    several: Annotated[
+        Path | None, typer.Option(metavar="DATASET", help="A dataset in which covers have several genres.")
+    ] = None,
+    no_covers: Annotated[bool, typer.Option("--no-covers", help="Leave artwork out of the page.")] = False,
+    seed: SeedOption = 0,
+) -> None:
+    """Rerun the Bandcamp study: colours, ten classical methods, networks, transfer. What is done already is skipped.
+
+    Example: sleevenotes study bandcamp out/dataset -o out/study --quick
+    """
+    from sleevenotes.covers.dataset import Dataset
+    from sleevenotes.publish.study_page import write_study_page
+    from sleevenotes.studies.bandcamp.study import Settings, run as run_study
+    from sleevenotes.studies.record import table_rows
+
+    with progress_bar("studying") as progress:
+        settings = Settings(
+            quick=quick,
+            backbones=backbones or (),
+            fetch=fetch,
+            several=None if several is None else Dataset.open(several),
+            seed=seed,
+            say=say,
+            progress=progress,
+        )
+        found = run_study(Dataset.open(dataset), out, settings)
+    for section in found["sections"]:
+        for table in section["tables"]:
+            say("", table["title"], table["note"])
+            print_table(*table_rows(table))
+    say("", found["verdict"], f"Page: {write_study_page(out, covers=not no_covers)}")
 
 
 # how it is said

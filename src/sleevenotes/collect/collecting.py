@@ -10,6 +10,7 @@ Beside `metadata.csv` and `images/` a collected dataset has
 - `problems.csv` (`source,problem`): what was left out or merged, a sentence each;
 - `genres.csv` (`from,to,covers`): what each genre of the source became, on how many of its files; edited, it can be
   given back as a map;
+- `sources.csv`, where covers were fetched: what became of each URL;
 - `collect.json`: the settings and what the source held, by which a second collecting sees that there is nothing to do.
 
 A changed source, or other settings, makes a fresh table; pictures that are there already stay, and what other verbs or
@@ -26,14 +27,15 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from sleevenotes.collect import folders, tables
-from sleevenotes.collect.folders import Listing, Problem
+from sleevenotes.collect.draws import Draw
+from sleevenotes.collect.folders import Found, Listing, Problem
 from sleevenotes.collect.gathering import (
     FORMAT,
     JOURNAL_NAME,
@@ -45,6 +47,9 @@ from sleevenotes.collect.gathering import (
     clean,
     stamp_of,
 )
+from sleevenotes.collect.ledger import DOWNLOADS_NAME, LEDGER_NAME, Ledger
+from sleevenotes.collect.politeness import FetchSettings
+from sleevenotes.collect.supply import Supply
 from sleevenotes.covers.dataset import SEPARATOR, Dataset, complete, table_path
 from sleevenotes.covers.files import replacing, write_json
 from sleevenotes.covers.genres import GenreMap, write_map
@@ -77,6 +82,10 @@ class CollectSettings:
         The most pixels a cover may have.
     strict
         Whether the first problem stops the collecting.
+    draw
+        How many covers to draw of each genre; all are taken where there is none.
+    fetch
+        How to fetch covers that a table names by their URLs.
     """
 
     layout: str | None = None
@@ -88,6 +97,8 @@ class CollectSettings:
     link: bool = False
     max_pixels: int = MAX_PIXELS
     strict: bool = False
+    draw: Draw | None = None
+    fetch: FetchSettings = field(default_factory=FetchSettings)
 
 
 @dataclass(frozen=True)
@@ -143,13 +154,13 @@ def collect(
     Parameters
     ----------
     source
-        A folder of covers, or a table beside them.
+        A folder of covers, a table beside them, or one of URLs.
     dataset_folder
         The dataset: new, empty, or one that was collected before, whole or in part.
     settings
         How to read the source.
     progress
-        Called with (covers done, covers in all), from 0 on.
+        Called with (covers done, covers in all), from 0 on; with URLs first, where covers are fetched.
 
     Raises
     ------
@@ -165,34 +176,58 @@ def collect(
     _refuse(source, folder)
     genre_map = GenreMap.read(settings.genre_map) if settings.genre_map is not None else GenreMap()
     listing = list_source(source, settings, skip=folder)
-    stamps = [stamp_of(cover.path) for cover in listing.found]
-    state = _state(source, listing, stamps, settings=settings, genre_map=genre_map)
+    ledger = Ledger(folder, read=any(cover.url for cover in listing.found))
+    if settings.fetch.retry_failed:
+        ledger.forget_failed()
+    stamps = {cover.path: stamp_of(cover.path) for cover in listing.found if not cover.url}
+
+    def state_now() -> dict[str, Any]:
+        said = [_known_of(cover, stamps, ledger) for cover in listing.found]
+        return _state(source, listing, said, settings=settings, genre_map=genre_map)
+
+    state = state_now()
     before = _before(folder)
+    supply = Supply(listing, folder, ledger, settings.fetch, max_pixels=settings.max_pixels, progress=progress)
     if before is not None and _unchanged(folder, state, before):
         counts, problems = before.state["counts"], _read_problems(folder)
-        seconds = time.perf_counter() - started
-        return CollectResult(before.dataset, problems, counts, listing.notes, seconds, fresh=False)
+        notes = [*listing.notes, *supply.told(listing.found)]
+        return CollectResult(before.dataset, problems, counts, notes, time.perf_counter() - started, fresh=False)
     names = Counter(name for cover in listing.found for name in set(cover.genres))
     mapping = genre_map.apply(names)
+
+    def genres_of(cover: Found) -> list[str]:
+        return list(dict.fromkeys(genre for name in cover.genres for genre in mapping[name]))
+
+    def dropped(cover: Found) -> bool:
+        return bool(cover.genres) and not genres_of(cover)
+
     with _writable(folder):
         folder.mkdir(parents=True, exist_ok=True)
         notes = [*listing.notes, *_keep_mended(folder, before)]
         earlier = None if before is None else (before.dataset, _way(before.state))
         with Gathering(folder, _way(state), before=earlier) as gathering:
+            draw = settings.draw
+            supplied = supply.all(dropped) if draw is None else supply.drawn(draw, gathering, genres_of)
+            covers = supplied.listing.found
             collected = gathering.gather(
-                listing,
-                stamps,
-                dropped=lambda cover: bool(cover.genres) and not any(mapping[name] for name in cover.genres),
+                supplied.listing,
+                [stamps.get(cover.path) or stamp_of(cover.path) for cover in covers],
+                dropped=dropped,
                 strict=settings.strict,
                 progress=progress,
             )
         _write_problems(folder, collected.problems)
+        if any(cover.url for cover in listing.found):
+            broken = {problem.source: problem.problem for problem in collected.broken}
+            ledger.judge([cover.url for cover in covers if cover.url], broken)
+            ledger.finish(cover.url for cover in listing.found if cover.url)
         if not collected.covers:
             raise _nothing_usable(source, folder, collected)
         gathering.clear(entry.file for entry, _ in collected.covers)
-        dataset = _write(folder, collected, before, mapping=mapping, names=names, state=state)
+        sides = supplied.sides
+        dataset = _write(folder, collected, before, mapping=mapping, names=names, state=state_now(), sides=sides)
         gathering.close()
-    notes += _told(collected.counts) + _unsplit(dataset, before)
+    notes += supplied.notes + _told(collected.counts) + _unsplit(dataset, before)
     seconds = time.perf_counter() - started
     counts = {name: collected.counts[name] for name in (*COUNTS, "written", "kept", "unlinked")}
     return CollectResult(dataset, collected.problems, counts, notes, seconds)
@@ -253,7 +288,7 @@ def _refuse(source: Path, folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise SourceError(str(folder), "a file", "a folder for the dataset", "Name another one with `-o`")
     names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-    if STATE_NAME in names or JOURNAL_NAME in names:
+    if STATE_NAME in names or JOURNAL_NAME in names or {LEDGER_NAME, DOWNLOADS_NAME} <= {*names}:
         return
     others = [name for name in names if not name.startswith(".")]
     if others:
@@ -265,16 +300,18 @@ def _refuse(source: Path, folder: Path) -> None:
 def _state(
     source: Path,
     listing: Listing,
-    stamps: Sequence[Stamp],
+    known: Sequence[tuple[int | str, int | str]],
     *,
     settings: CollectSettings,
     genre_map: GenreMap,
 ) -> dict[str, Any]:
     """Return what `collect.json` says of the source and the settings; no path of this machine is in it."""
     told = asdict(settings) | {"genre_map": sorted(genre_map.overrides.items())}
-    del told["strict"]  # it decides whether there is a result, not which
+    del told["strict"], told["fetch"]  # they decide whether there is a result, not which
+    if settings.draw is None:
+        del told["draw"]
     digest = hashlib.sha256()
-    for cover, stamp in zip(listing.found, stamps, strict=True):
+    for cover, stamp in zip(listing.found, known, strict=True):
         said = (cover.source, *stamp, cover.genres, cover.artist, cover.album, cover.year, dict(cover.extra))
         digest.update(json.dumps(said).encode())
     digest.update(json.dumps([(problem.source, problem.problem) for problem in listing.problems]).encode())
@@ -282,6 +319,14 @@ def _state(
     state = {"format": FORMAT, "source": clean(source.resolve().name), "place": place, "settings": told}
     plain: dict[str, Any] = json.loads(json.dumps(state | {"listing": digest.hexdigest()}))  # as it is read again
     return plain
+
+
+def _known_of(cover: Found, stamps: Mapping[Path, Stamp], ledger: Ledger) -> tuple[int | str, int | str]:
+    """Return what tells that a cover is still the same: its file's stamp, or what the ledger says of its URL."""
+    if not cover.url:
+        return stamps[cover.path]
+    row = ledger.rows.get(cover.url)
+    return ("untried", "") if row is None else (row.sha256, row.problem)
 
 
 def _way(state: Mapping[str, Any]) -> Way:
@@ -343,6 +388,7 @@ def _write(
     mapping: Mapping[str, tuple[str, ...]],
     names: Mapping[str, int],
     state: Mapping[str, Any],
+    sides: Mapping[str, str] | None,
 ) -> Dataset:
     """Write the tables, and last what tells that all is done."""
     table = _table(collected, mapping)
@@ -350,6 +396,8 @@ def _write(
     dataset = Dataset(folder, table)
     if before is not None:
         dataset = dataset.with_columns(**_kept(dataset, before))
+    if sides is not None:
+        dataset = dataset.with_columns(split=[sides[covers[0].source] for _, covers in collected.covers])
     with replacing(folder / GENRES_NAME) as partial:
         write_map(partial, names, mapping)
     dataset.write()
@@ -399,6 +447,10 @@ def _first(texts: Iterable[str]) -> str:
 
 def _nothing_usable(source: Path, folder: Path, collected: Collected) -> SourceError:
     found, dropped = collected.counts["found"], collected.counts["dropped"]
+    if not found:  # then there were URLs, and all failed
+        said = f"no cover could be fetched; {collected.problems[0].problem}"
+        cure = f"All are told in {folder / PROBLEMS_NAME}; `--retry-failed` tries them again"
+        return SourceError(str(source), said, cure=cure)
     if dropped == found:
         return SourceError(str(source), f"the map of genres drops all {found:,} covers", cure="Keep a genre in it")
     said = f"none of {found:,} covers can be used; {collected.problems[0].problem}"

@@ -115,6 +115,8 @@ class DemoSettings:
         Share of covers that surely bear their genre's motif, the others bear that of any genre; `signal` unless given.
     palette_signal
         The same for the palette; `signal` squared unless given, so that colour alone tells less than the motif.
+    plain_genres
+        How many genres, the last ones, have no palette of their own: their covers are painted with any genre's.
     artists_per_genre
         How many artists share a genre's releases; one release in 25 is by an artist of another genre.
     near_duplicates
@@ -144,6 +146,7 @@ class DemoSettings:
     signal: float = 0.8
     motif_signal: float | None = None
     palette_signal: float | None = None
+    plain_genres: int = 0
     artists_per_genre: int = 20
     near_duplicates: float = 0.04
     exact_duplicates: float = 0.02
@@ -155,8 +158,9 @@ class DemoSettings:
     def __post_init__(self) -> None:
         for name, low, high in (
             ("genres", 1, len(GENRES)), ("covers_per_genre", 1, 100_000), ("size_px", 32, 1200), ("signal", 0, 1),
-            ("motif_signal", 0, 1), ("palette_signal", 0, 1), ("artists_per_genre", 1, 500), ("near_duplicates", 0, 1),
-            ("exact_duplicates", 0, 1), ("broken", 0, 1000), ("label_noise", 0, 1),
+            ("motif_signal", 0, 1), ("palette_signal", 0, 1), ("plain_genres", 0, len(GENRES)),
+            ("artists_per_genre", 1, 500), ("near_duplicates", 0, 1), ("exact_duplicates", 0, 1), ("broken", 0, 1000),
+            ("label_noise", 0, 1),
         ):  # fmt: skip
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
@@ -273,6 +277,8 @@ def draw_cover(
     settings = settings or DemoSettings()
     chances, any_of = rng.random(2), rng.integers(settings.genres, size=2)
     own = NAMES.index(genre)
+    if own >= settings.genres - settings.plain_genres:
+        chances[1] = np.inf
     motif, palette = (
         GENRES[own if chance < share else other]
         for chance, share, other in zip(chances, settings.shares, any_of, strict=True)

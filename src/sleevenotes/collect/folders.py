@@ -47,6 +47,10 @@ class Found:
         Further columns.
     row
         Row of the table that names the cover; 0 where there is none.
+    url
+        Where the cover has to be fetched from; empty where it is at hand. `source` is then the same.
+    name
+        The path by which it is to be called; `source` where it is empty.
     """
 
     source: str
@@ -57,6 +61,8 @@ class Found:
     year: str = ""
     extra: Mapping[str, str] = field(default_factory=dict)
     row: int = 0
+    url: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True)

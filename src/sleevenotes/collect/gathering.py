@@ -61,12 +61,16 @@ class Entry:
 
 @dataclass
 class Collected:
-    """The covers so far, each with everything that turned out to be the same picture."""
+    """The covers so far, each with everything that turned out to be the same picture.
+
+    `problems` has all that `problems.csv` says, `broken` those of them that are files which can't be used.
+    """
 
     names: Names = field(default_factory=Names)
     covers: list[tuple[Entry, list[Found]]] = field(default_factory=list)
     by_hash: dict[str, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    broken: list[Problem] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
 
@@ -173,6 +177,33 @@ class Gathering:
         done.counts["covers"] = len(done.covers)
         return done
 
+    def examine(self, work: Sequence[tuple[Found, Stamp]], progress: Progress | None = None) -> list[Entry]:
+        """Read and decode covers before it is known whether they are wanted; `gather` then need not do it again.
+
+        Parameters
+        ----------
+        work
+            Covers, each with its size and time of change.
+        progress
+            Called with (covers done, covers in all).
+
+        Returns
+        -------
+        list of Entry
+            What is known of each, in their order.
+        """
+        entries = []
+        with closing(self._examined(work)) as examined:
+            for number, (cover, entry, _) in enumerate(examined, start=1):
+                entries.append(entry)
+                if self.known.get(cover.source) != entry:
+                    self.known[cover.source] = self.journaled[cover.source] = entry
+                    self._journal.write(_line(asdict(entry)))
+                    self._journal.flush()
+                if progress is not None:
+                    progress(number, len(work))
+        return entries
+
     def clear(self, kept: Iterable[str]) -> None:
         """Remove pictures of an earlier gathering that are not kept, while it is still known which those were."""
         for name in sorted(self.files - set(kept)):
@@ -228,7 +259,8 @@ class Gathering:
         if entry.problem:
             entry = replace(entry, file="")
             done.counts["broken"] += 1
-            done.problems.append(Problem(cover.source, entry.problem))
+            done.broken.append(Problem(cover.source, entry.problem))
+            done.problems.append(done.broken[-1])
         elif entry.sha256 in done.by_hash:
             entry = replace(entry, file="")
             same = done.covers[done.by_hash[entry.sha256]][1]
@@ -236,7 +268,7 @@ class Gathering:
             done.counts["duplicates"] += 1
             done.problems.append(Problem(cover.source, _same_as(cover, same[0])))
         else:
-            entry = replace(entry, file=done.names.free(cover.source, entry.suffix))
+            entry = replace(entry, file=done.names.free(cover.name or cover.source, entry.suffix))
             done.by_hash[entry.sha256] = len(done.covers)
             done.covers.append((entry, [cover]))
             if data is None and was == entry.file and self._in_place(cover, entry):
@@ -254,7 +286,7 @@ class Gathering:
         except OSError:
             return False
         same = (there.st_size, there.st_mtime_ns) == (entry.size, entry.mtime_ns)
-        return same and os.path.samestat(there, here) == self.way.link
+        return same and os.path.samestat(there, here) == self._links(cover)
 
     def _place(self, cover: Found, entry: Entry, data: bytes | None) -> bool:
         """Copy or link a picture, whole or not at all; return whether a link was wanted but impossible."""
@@ -263,7 +295,7 @@ class Gathering:
             target.parent.mkdir(parents=True, exist_ok=True)
             self._made.add(target.parent)
         self.files.add(entry.file)
-        if self.way.link and _linked(cover.path, part):
+        if self._links(cover) and _linked(cover.path, part):
             part.replace(target)
             part.unlink(missing_ok=True)  # replacing a file by itself leaves both names
             return False
@@ -272,7 +304,11 @@ class Gathering:
         part.write_bytes(data)
         os.utime(part, ns=(entry.mtime_ns, entry.mtime_ns))  # by which a later collecting sees that it is the same
         part.replace(target)
-        return self.way.link
+        return self._links(cover)
+
+    def _links(self, cover: Found) -> bool:
+        """Tell whether a picture is linked: one that was fetched is ours already, and need not be kept twice."""
+        return self.way.link or bool(cover.url)
 
     def _open_journal(self, header: bytes) -> BufferedRandom:
         """Read what an interrupted collecting wrote, as far as it is whole, and open it to go on behind that."""

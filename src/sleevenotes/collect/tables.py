@@ -4,7 +4,9 @@ Every column is read as text first: a release called `1979` or `007` stays what 
 reader, because it keeps each cell as it stands and knows the row of a mistake; Parquet goes through polars. Row numbers
 are those that a spreadsheet shows (the header is row 1), or line numbers for JSON lines.
 
-Columns are told by their names, whatever their case and punctuation (`FILE_COLUMNS` and so on). Files are looked for
+Columns are told by their names, whatever their case and punctuation (`FILE_COLUMNS` and so on). A cell that holds an
+http or https URL instead of a file's name is a cover to be fetched; a list of lines `URL<tab>genre/file.jpg` needs no
+header. Files are looked for
 where the table says, then by that name in the table's folder and all folders below it, and there with any picture's
 ending, in any case, with accents written either way, and with stray spaces. A row that fits no file, or several equally
 well, is told.
@@ -20,12 +22,13 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from sleevenotes.collect.addresses import is_foreign, is_url, name_in
 from sleevenotes.collect.folders import Found, Listing, Problem, relative, release_of, stem, walk, year_of
 from sleevenotes.covers.dataset import COLUMNS
 from sleevenotes.errors import SourceError, did_you_mean
@@ -33,6 +36,10 @@ from sleevenotes.errors import SourceError, did_you_mean
 FILE_COLUMNS = (
     *("filename", "file", "filepath", "path", "image", "imagefile", "imagefilename", "imagename", "imagepath", "img"),
     *("imgpath", "cover", "coverfile", "covername", "coverpath", "coverimage", "picture", "picturefile", "jpg"),
+)
+URL_COLUMNS = (
+    *("coverurl", "imageurl", "pictureurl", "arturl", "artworkurl", "imgurl", "fileurl", "coverlink", "imagelink"),
+    *("coverarturl", "albumarturl", "url", "urls", "link", "links", "href", "uri", "imageuri", "address", "source"),
 )
 GENRE_COLUMNS = (
     *("genres", "genre", "genrelist", "primarygenre", "maingenre", "genrename", "labels", "label", "tags", "tag"),
@@ -55,6 +62,11 @@ ENDINGS_READ = "A folder of covers per genre, or a table as .csv, .tsv, .jsonl o
 
 _QUOTED = re.compile(r"""'([^']*)'|"([^"]*)\"""")
 _LIST = re.compile(r"""\[\s*(?:(?:'[^']*'|"[^"]*")\s*,?\s*)*\]""")
+
+_LISTED_URL = re.compile(r"\s*https?://[^\s]+\t", re.IGNORECASE)
+
+NAME_COLUMN = " name of a list of URLs"
+"""How the second column of a list without a header is called inside; no header can have a space at its beginning."""
 
 Cell = str | tuple[str, ...]
 
@@ -95,6 +107,7 @@ class Roles:
     year: int | None
     release: int | None
     extra: dict[str, int]
+    name: int | None = None
 
 
 def read(
@@ -132,21 +145,27 @@ def read(
     roles = find_roles(path, table, file_column=file_column, genres_column=genres_column, genre=genre)
     genres, notes = _genres(table, roles, separator=separator, genre=genre)
     files = Files(path.parent, skip=skip)
+    here = roles.name is None and _lie_here(files, [_text(row[roles.file]) for row in table.rows])
     found: list[Found] = []
     problems = [
         Problem(f"{path.name}, row {number}", f"{path.name}, row {number}: {said}") for number, said in table.problems
     ]
     for row, number, names in zip(table.rows, table.numbers, genres, strict=True):
         text = _text(row[roles.file])
-        located = files.locate(text) if text else "no file name"
+        elsewhere = is_url(text) and not here
+        located = Path() if elsewhere else _located(files, text)
         if isinstance(located, Path):
-            found.append(_found(path.parent, located, row, roles, genres=names, number=number))
+            cover = _found(path.parent, located, row, roles, genres=names, number=number)
+            found.append(_elsewhere(cover, text, row, roles) if elsewhere else cover)
         else:
             where = f"{path.name}, row {number}"
             problems.append(Problem(text or where, f"{where}: {located}."))
     if not found:
         told = f"none of the {len(table.rows):,} files it names is there; the first: {problems[0].problem}"
         cure = "Lay the table beside its covers, or name the right column with `--file-column`"
+        urls = _url_column(table)
+        if urls is not None:
+            cure += f"; `--file-column {table.columns[urls]}` fetches them"
         raise SourceError(str(path), told, f"Files in {path.parent} or below", cure)
     listing = Listing(found, problems, notes=table.notes + notes + _year_notes(table, roles))
     return _only_with_genres(path, listing)
@@ -193,6 +212,8 @@ def find_roles(
     among = f"among {', '.join(columns)}"
     file = _position(path, columns, file_column, FILE_COLUMNS)
     if file is None:
+        file = _url_column(table)
+    if file is None:
         found = f"no column that names the files {among}"
         cure = f"Name it with `--file-column`. {_meant(columns, FILE_COLUMNS)}"
         raise SourceError(str(path), found, "file_name, path, image or the like", cure)
@@ -201,7 +222,8 @@ def find_roles(
         cure = 'Name it with `--genres-column`, or give all covers one with `--genre "progressive rock"`. '
         cure += _meant(columns, GENRE_COLUMNS)
         raise SourceError(str(path), f"no column of genres {among}", "genre, genres, tags or the like", cure)
-    taken = {file, genres}
+    called = columns.index(NAME_COLUMN) if NAME_COLUMN in columns else None
+    taken = {file, genres, called}
     others: list[int | None] = []
     for names in (ARTIST_COLUMNS, ALBUM_COLUMNS, YEAR_COLUMNS, RELEASE_COLUMNS):
         others.append(_position(path, columns, None, names, taken=taken))
@@ -214,7 +236,7 @@ def find_roles(
             while free in extra:
                 free += "_2"
             extra[free] = index
-    return Roles(file, genres, artist=artist, album=album, year=year, release=release, extra=extra)
+    return Roles(file, genres, artist=artist, album=album, year=year, release=release, extra=extra, name=called)
 
 
 def guess_separator(cells: Iterable[str]) -> str | None:
@@ -319,6 +341,25 @@ def _only_one(text: str, name: str, hits: Sequence[Path]) -> Path | str:
     return f"'{text}' can mean {len(best):,} files: {names}{', …' if len(best) > 3 else ''}"
 
 
+def _url_column(table: Table) -> int | None:
+    """Return the first column that is called like one of URLs and holds some."""
+    bare = [_bare(column) for column in table.columns]
+    named = [bare.index(name) for name in URL_COLUMNS if name in bare]
+    return next((index for index in named if any(is_url(_text(row[index])) for row in table.rows)), None)
+
+
+def _lie_here(files: Files, texts: Sequence[str]) -> bool:
+    """Tell whether the files of all URLs lie beside the table already: then there is nothing to fetch."""
+    return all(isinstance(files.locate(text), Path) for text in texts if is_url(text))
+
+
+def _located(files: Files, text: str) -> Path | str:
+    located = files.locate(text) if text else "no file name"
+    if isinstance(located, str) and is_foreign(text):
+        return f"'{text[:200]}' is no file, and only http and https are fetched"
+    return located
+
+
 def _position(
     path: Path, columns: Sequence[str], named: str | None, known: Sequence[str], *, taken: Iterable[int | None] = ()
 ) -> int | None:
@@ -390,7 +431,7 @@ def _found(
     def cell(index: int | None) -> str:
         return "" if index is None else _text(row[index])
 
-    extra = {name: cell(index) for name, index in roles.extra.items()}
+    extra = {column: cell(index) for column, index in roles.extra.items()}
     release = cell(roles.release) or release_of(path.name)
     if release or roles.release is not None:
         extra["release"] = release
@@ -404,6 +445,15 @@ def _found(
         extra=extra,
         row=number,
     )
+
+
+def _elsewhere(cover: Found, url: str, row: Sequence[Cell], roles: Roles) -> Found:
+    """Return a cover that has to be fetched: called as the table says, or by its genre and the end of its URL."""
+    genre = cover.genres[0].replace("/", "_") if cover.genres else ""
+    name = f"{genre}/{name_in(url)}" if roles.name is None else _text(row[roles.name])
+    release = release_of(name.rpartition("/")[2])
+    extra = {**cover.extra, "release": release} if release and not cover.extra.get("release") else cover.extra
+    return replace(cover, source=url, path=Path(), url=url, name=name, extra=extra)
 
 
 def _only_with_genres(path: Path, listing: Listing) -> Listing:
@@ -451,6 +501,8 @@ def _read_csv(path: Path) -> Table:
         raise SourceError(f"{path}, row {row + 1}", f"can't be read as a table ({cause})", cure=cure) from cause
     if not lines:
         raise SourceError(str(path), "an empty table", "a header and a row per cover")
+    if is_url(lines[0][1][0].strip()) and len(lines[0][1]) == 2:
+        return _url_list(lines, notes)
     columns = _unique(lines[0][1])
     table = Table(columns, [], [], notes=notes)
     for number, line in lines[1:]:
@@ -466,7 +518,24 @@ def _read_csv(path: Path) -> Table:
     return table
 
 
+def _url_list(lines: Sequence[tuple[int, list[str]]], notes: list[str]) -> Table:
+    """Read a list without a header, `URL<tab>genre/file.jpg` a line: the first folder is the genre."""
+    table = Table(["url", NAME_COLUMN, "genre"], [], [], notes=notes)
+    for number, line in lines:
+        url, *rest = (cell.strip() for cell in line)
+        if len(rest) != 1 or not is_url(url):
+            table.problems.append((number, "no URL and a name such as genre/file.jpg, as in the first row."))
+            continue
+        parts = [part for part in rest[0].replace("\\", "/").split("/") if part not in ("", ".", "..")]
+        genre = (parts[0],) if len(parts) > 1 else ()  # a text of its own: nothing in it is taken apart
+        table.rows.append([url, "/".join(parts) or name_in(url), genre])
+        table.numbers.append(number)
+    return table
+
+
 def _delimiter(text: str) -> str:
+    if _LISTED_URL.match(text):
+        return "\t"  # whatever else stands in the URL
     header = re.sub(r'"[^"]*"', "", text.lstrip("\r\n").partition("\n")[0])
     return max((",", ";", "\t", "|"), key=header.count)
 

@@ -3,7 +3,7 @@
 `iter_covers` decodes on several threads and hands out in order, with flat memory, however many there are.
 `packed_pixels` does so once for a dataset, or a side of it, and keeps the result in `DATASET/.cache/` under a name
 that tells size, covers and preprocessing, so that it is found again exactly as long as it is right. The folder can be
-deleted at any time.
+deleted at any time. Both squeeze covers as models see them, unless a `Squeeze` tells them another way.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
@@ -34,8 +35,29 @@ AHEAD = 4
 KEPT_S = 24 * 3600
 
 
+@dataclass(frozen=True)
+class Squeeze:
+    """Another way to squeeze a cover into a square than the models' own.
+
+    Parameters
+    ----------
+    preprocessing
+        What is done, in words, with all that it depends on: another text makes every packed file obsolete.
+    squeezed
+        Makes pixels (size_px, size_px, 3) of pixels (H, W, 3) and size_px; called from several threads.
+    """
+
+    preprocessing: str
+    squeezed: Callable[[Pixels, int], Pixels]
+
+
 def iter_covers(
-    sources: Iterable[bytes | Path], *, size_px: int | None = None, workers: int = 0, max_pixels: int = MAX_PIXELS
+    sources: Iterable[bytes | Path],
+    *,
+    size_px: int | None = None,
+    squeeze: Squeeze | None = None,
+    workers: int = 0,
+    max_pixels: int = MAX_PIXELS,
 ) -> Covers:
     """Decode covers on several threads and yield them in order.
 
@@ -45,6 +67,8 @@ def iter_covers(
         Bytes or paths, as many as you like: only a few are taken ahead of the one that is handed out.
     size_px
         Side of the square that each is squeezed into; `None` leaves them as large as they are.
+    squeeze
+        How; `None` is how models see covers.
     workers
         Threads; 0 means one a core.
     max_pixels
@@ -61,13 +85,14 @@ def iter_covers(
     >>> [(i, str(error)) for i, error in iter_covers([b""])]
     [(0, 'cover: an empty file. A JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF was expected.')]
     """
-    workers = workers or _cores()
+    workers = workers or cores()
+    squeezed = resize if squeeze is None else squeeze.squeezed
     pool = ThreadPoolExecutor(workers, thread_name_prefix="covers")
     ahead: deque[Future[Pixels | CoverError]] = deque()
     try:
         done = 0
         for source in sources:
-            ahead.append(pool.submit(_pixels_or_error, source, size_px, max_pixels))
+            ahead.append(pool.submit(_pixels_or_error, source, size_px, max_pixels, squeezed))
             if len(ahead) >= AHEAD * workers:
                 yield done, ahead.popleft().result()
                 done += 1
@@ -84,6 +109,7 @@ def packed_pixels(
     size_px: int,
     *,
     folder: Path,
+    squeeze: Squeeze | None = None,
     workers: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Pixels:
@@ -102,6 +128,8 @@ def packed_pixels(
         Side of the square that each cover is squeezed into.
     folder
         Where the packed file lies. It is made if need be.
+    squeeze
+        How; `None` is how models see covers. Each way has a packed file of its own.
     workers
         Threads; 0 means one a core.
     progress
@@ -124,13 +152,15 @@ def packed_pixels(
         raise ValueError(f"{len(dataset_paths):,} paths, but {len(hashes):,} hashes")
     if not dataset_paths:
         return np.empty(shape, np.uint8)
-    path = folder / f"pixels-{size_px}-{_fingerprint(size_px, hashes)}.npy"
+    preprocessing = PREPROCESSING if squeeze is None else squeeze.preprocessing
+    path = folder / f"pixels-{size_px}-{_fingerprint(preprocessing, size_px, hashes)}.npy"
     packed = _opened(path, shape)
     if packed is not None:
         return packed
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _pack(path, shape, iter_covers(dataset_paths, size_px=size_px, workers=workers), progress)
+        covers = iter_covers(dataset_paths, size_px=size_px, squeeze=squeeze, workers=workers)
+        _pack(path, shape, covers, progress)
         _tidy(path, size_px)
         return np.lib.format.open_memmap(path, mode="r")
     except OSError as error:
@@ -138,20 +168,23 @@ def packed_pixels(
         raise DatasetError(str(folder), f"can't be written to ({error.strerror or error})", cure=cure) from error
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _pixels_or_error(source: bytes | Path, size_px: int | None, max_pixels: int) -> Pixels | CoverError:
+def _pixels_or_error(
+    source: bytes | Path, size_px: int | None, max_pixels: int, squeezed: Callable[[Pixels, int], Pixels]
+) -> Pixels | CoverError:
     try:
         pixels = decode(source, max_pixels=max_pixels)
     except CoverError as error:
         return error
-    return pixels if size_px is None else resize(pixels, size_px)
+    return pixels if size_px is None else squeezed(pixels, size_px)
 
 
-def _fingerprint(size_px: int, hashes: Sequence[str]) -> str:
-    return hashlib.sha256(json.dumps([PREPROCESSING, size_px, *hashes]).encode()).hexdigest()[:16]
+def _fingerprint(preprocessing: str, size_px: int, hashes: Sequence[str]) -> str:
+    return hashlib.sha256(json.dumps([preprocessing, size_px, *hashes]).encode()).hexdigest()[:16]
 
 
 def _opened(path: Path, shape: tuple[int, ...]) -> Pixels | None:

@@ -145,13 +145,17 @@ def split(
     plan = _planned(dataset.genre_lists, task, genre, pairs)
     sides = [""] * len(dataset) if again else dataset.column("split")
     kept = plan.fits(sides, before)
-    how = _how(sides, before, kept=kept)
+    drawn = not kept and plan.lacks_valid(sides, before)
+    how = _how(sides, before, kept=kept, drawn=drawn)
     if kept and not before:
         choice |= {"seed": None, "fractions": _shares(sides)}
     given = _given_groups(dataset)
     choice["by"] = [*(name for name in choice["by"] if name != "group"), *(["group"] if any(given) else [])]
     names = groups(_keys(dataset, choice["by"], given), pairs)
-    if not kept:
+    if drawn:
+        sides = _with_valid(plan, sides, names, dataset.genre_lists, choice)
+        choice["fractions"] = _shares(sides)
+    elif not kept:
         sides = _dealt(plan, names, dataset.genre_lists, choice)
     sides = [side if not reason else "" for side, reason in zip(sides, plan.left_out, strict=True)]
     done = dataset.with_columns(group=names, split=sides)
@@ -161,10 +165,12 @@ def split(
     return SplitResult(done, settings, [plan.why, *how, *_summary(settings)], kept=kept)
 
 
-def _how(sides: Sequence[str], before: Mapping[str, Any], *, kept: bool) -> list[str]:
+def _how(sides: Sequence[str], before: Mapping[str, Any], *, kept: bool, drawn: bool) -> list[str]:
     """Return what became of a split that was there, if one was."""
     if not any(sides):
         return []
+    if drawn:
+        return ["The table came with train and test: test is kept, and valid is made of train. --again deals all anew."]
     if not kept:
         return ["There was a split, but not for all of these covers and genres: it is made anew."]
     made = "The table was changed since it was split" if before else "The table came with a split"
@@ -237,10 +243,17 @@ class _Plan:
 
     def fits(self, sides: Sequence[str], before: Mapping[str, Any]) -> bool:
         """Return whether these sides are a complete split for it."""
-        if before and self.task.kind != "multi" and tuple(before["genres"]) != self.task.genres:
-            return False
-        used = {side for side, reason in zip(sides, self.left_out, strict=True) if not reason}
-        return used == set(SPLITS)
+        return self._same_genres(before) and self._used(sides) == set(SPLITS)
+
+    def lacks_valid(self, sides: Sequence[str], before: Mapping[str, Any]) -> bool:
+        """Return whether these sides are train and test for it, as a draw makes them."""
+        return self._same_genres(before) and self._used(sides) == {"train", "test"}
+
+    def _same_genres(self, before: Mapping[str, Any]) -> bool:
+        return not before or self.task.kind == "multi" or tuple(before["genres"]) == self.task.genres
+
+    def _used(self, sides: Sequence[str]) -> set[str]:
+        return {side for side, reason in zip(sides, self.left_out, strict=True) if not reason}
 
 
 def _as_before(
@@ -413,6 +426,28 @@ def _dealt(plan: _Plan, names: Sequence[str], lists: Sequence[tuple[str, ...]], 
     for index, side in zip(part.tolist(), dealt.tolist(), strict=True):
         sides[index] = SPLITS[side]
     return sides
+
+
+def _with_valid(
+    plan: _Plan, sides: Sequence[str], names: Sequence[str], lists: Sequence[tuple[str, ...]], choice: Mapping[str, Any]
+) -> list[str]:
+    """Make valid out of train, groups apart, in the share that it has of both; test stays as it is.
+
+    Raises
+    ------
+    SplitError
+        Where train lies in one group.
+    """
+    part = np.flatnonzero(plan.takes_part & (np.array(sides) == "train"))
+    own, truth = np.array(names)[part], plan.task.truth([lists[index] for index in part.tolist()])
+    dealt = assign(own, truth, choice["fractions"][:2], seed=choice["seed"] or 0)
+    if len(np.unique(dealt)) < 2:
+        found = f"the {len(part):,} covers of train in {len(set(own)):,} groups leave a side empty"
+        raise SplitError("split", found, "Enough groups for train and valid", "Draw more covers")
+    done = list(sides)
+    for index, side in zip(part.tolist(), dealt.tolist(), strict=True):
+        done[index] = SPLITS[side]
+    return done
 
 
 def _bears(task: Task, truth: NDArray[np.int64]) -> NDArray[np.bool_]:

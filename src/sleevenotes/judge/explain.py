@@ -26,8 +26,9 @@ from torch.nn import functional as F
 from sleevenotes.covers.files import replacing, write_json
 from sleevenotes.covers.images import Pixels, decode, encode, resize
 from sleevenotes.errors import CoverError, ModelError, did_you_mean
+from sleevenotes.learn.cover_network import CoverNetwork
 from sleevenotes.learn.model import WEIGHTS_NAME, Model, read_weights
-from sleevenotes.learn.networks import CoverNetwork, rebuilt
+from sleevenotes.learn.networks import rebuilt
 
 EXPLANATIONS_NAME = "explanations.json"
 SHOWN_PX = 448

@@ -20,16 +20,21 @@ import shutil
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sleevenotes.covers.files import replacing
 from sleevenotes.errors import WeightsError, did_you_mean
+from sleevenotes.learn.onnx import ForeignOnnxNetwork
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from sleevenotes.learn.networks import CoverNetwork
+    from sleevenotes.learn.cover_network import CoverNetwork
 
 WEIGHTS_VARIABLE = "SLEEVENOTES_WEIGHTS"
 TIMEOUT_S = 30
@@ -61,13 +66,33 @@ class Training:
 
 @dataclass(frozen=True)
 class Backbone:
-    """A pretrained network: how it is built, and the trainings of it that are known, the preferred one first."""
+    """A pretrained network: how it is built, and the trainings of it that are known, the preferred one first.
+
+    Parameters
+    ----------
+    name
+        As in `learn.imagenet`, or that of an ONNX file.
+    size_px
+        Width and height of the covers that it was trained for.
+    features
+        D.
+    licence
+        Of the weights.
+    trainings
+        Files of weights.
+    last_layer
+        How the names of those parameters begin that are left out.
+    sizes_px
+        The smallest and the largest covers that it takes; None where there is no largest.
+    """
 
     name: str
     size_px: int
     features: int
     licence: str
     trainings: tuple[Training, ...]
+    last_layer: str = "classifier."
+    sizes_px: tuple[int, int | None] = (32, None)
 
 
 @dataclass(frozen=True)
@@ -80,28 +105,66 @@ class Weights:
     sha256: str
 
 
-_PUBLISHED = "https://download.pytorch.org/models/"
+_ADDRESS = "https://download.pytorch.org/models/"
+_TORCHVISION = "BSD-3-Clause (torchvision)"
+
+
+def _published(name: str, prefix: str, version: int = 1) -> Training:
+    """Return a training that torchvision publishes."""
+    file_name = f"{name}-{prefix}.pth"
+    return Training(f"torchvision IMAGENET1K_V{version}", file_name, prefix, _ADDRESS + file_name)
+
 
 BACKBONES = {
-    "mobilenet_v2": Backbone(
-        name="mobilenet_v2",
-        size_px=224,
-        features=1280,
-        licence="BSD-3-Clause (torchvision), Apache-2.0 (WebNN)",
-        trainings=(
-            Training(
-                "torchvision IMAGENET1K_V2",
-                "mobilenet_v2-7ebf99e0.pth",
-                "7ebf99e0",
-                _PUBLISHED + "mobilenet_v2-7ebf99e0.pth",
+    backbone.name: backbone
+    for backbone in (
+        Backbone(
+            "alexnet",
+            224,
+            4096,
+            _TORCHVISION,
+            (_published("alexnet-owt", "7be5be79"),),
+            last_layer="classifier.6.",
+            sizes_px=(63, None),  # of smaller ones its third pooling has nothing left
+        ),
+        Backbone("resnet18", 224, 512, _TORCHVISION, (_published("resnet18", "f37072fd"),), last_layer="fc."),
+        Backbone("resnet34", 224, 512, _TORCHVISION, (_published("resnet34", "b627a593"),), last_layer="fc."),
+        Backbone(
+            "resnet152",
+            224,
+            2048,
+            _TORCHVISION,
+            (_published("resnet152", "394f9c45"), _published("resnet152", "f82ba261", 2)),
+            last_layer="fc.",
+        ),
+        Backbone(
+            "squeezenet1_1",
+            224,
+            512,
+            "BSD-3-Clause (torchvision), Apache-2.0 (WebNN)",
+            (
+                _published("squeezenet1_1", "b8a52dc0"),
+                Training("WebNN ImageNet", "squeezenet1_1.safetensors", "c64ee0f7"),
             ),
-            Training(
-                "torchvision IMAGENET1K_V1",
-                "mobilenet_v2-b0353104.pth",
-                "b0353104",
-                _PUBLISHED + "mobilenet_v2-b0353104.pth",
+        ),
+        Backbone(
+            "mobilenet_v2",
+            224,
+            1280,
+            "BSD-3-Clause (torchvision), Apache-2.0 (WebNN)",
+            (
+                _published("mobilenet_v2", "7ebf99e0", 2),
+                _published("mobilenet_v2", "b0353104"),
+                Training("WebNN ImageNet", "mobilenet_v2.safetensors", "504155f5"),
             ),
-            Training("WebNN ImageNet", "mobilenet_v2.safetensors", "504155f5"),
+        ),
+        Backbone(
+            "mobilenet_edgetpu",
+            224,
+            1280,
+            "Apache-2.0 (MLCommons)",
+            (Training("MLCommons ImageNet", "mobilenet_edgetpu.onnx", "11b92627"),),
+            sizes_px=(224, 224),  # as its graph has it
         ),
     )
 }
@@ -166,10 +229,11 @@ def load(found: Weights) -> CoverNetwork:
     WeightsError
         Where the file can't be read, or does not hold this network.
     """
-    from sleevenotes.learn.networks import mobilenet_v2
+    from sleevenotes.learn.imagenet import PUBLISHED
 
-    parameters = {name: value for name, value in _read(found.path).items() if not name.startswith("classifier.")}
-    network = mobilenet_v2()
+    last_layer = found.backbone.last_layer
+    parameters = {name: value for name, value in _read(found.path).items() if not name.startswith(last_layer)}
+    network = PUBLISHED[found.backbone.name]()
     expected = set(network.state_dict())
     lacking, foreign = expected - set(parameters), set(parameters) - expected
     if lacking or foreign:
@@ -188,6 +252,86 @@ def load(found: Weights) -> CoverNetwork:
     return network
 
 
+class BackboneExtractor:
+    """A frozen backbone as an extractor of features (`learn.features`): the weights are read when it is first asked.
+
+    Parameters
+    ----------
+    found
+        The weights: of a network of `learn.imagenet`, or a graph, `.onnx`, that takes covers of one size and
+        normalises them to -1..1.
+    size_px
+        Width and height of the covers that it gets.
+    """
+
+    def __init__(self, found: Weights, size_px: int) -> None:
+        self.found, self.size_px = found, size_px
+
+    @property
+    def key(self) -> str:
+        """Name of the backbone, its weights and the covers' size."""
+        return f"{self.found.backbone.name}-{self.found.sha256[:16]}-{self.size_px}px"
+
+    @cached_property
+    def _features(self) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
+        if self.found.path.suffix == ".onnx":
+            return ForeignOnnxNetwork(self.found.path).features
+        return _inferring(load(self.found))
+
+    def features(self, covers: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the features, (n, D), of covers, (n, S, S, 3)."""
+        return self._features(covers)
+
+
+def extractor(
+    name: str,
+    size_px: int | None = None,
+    *,
+    weights: Path | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> BackboneExtractor:
+    """Return a backbone as an extractor of features, its weights found as by `find`.
+
+    Parameters
+    ----------
+    name
+        Of the backbone.
+    size_px
+        Width and height of the covers; those it was trained for where None.
+    weights
+        A file to use whatever else there is.
+    say
+        Is told of a download before it starts.
+
+    Raises
+    ------
+    WeightsError
+        Where it does not take covers of that size; where there are no weights, or they are not what their name says.
+    """
+    backbone = backbone_named(name)
+    size_px = size_px or backbone.size_px
+    smallest, largest = backbone.sizes_px
+    if not smallest <= size_px <= (largest or size_px):
+        taken = f"covers of {smallest} px" if largest else f"covers of {smallest} px or more"
+        found = f"{size_px} px leave it nothing to pool" if size_px < smallest and not largest else f"{size_px} px"
+        raise WeightsError(f"backbone {name}", found, taken)
+    return BackboneExtractor(find(name, weights=weights, say=say), size_px)
+
+
+def _inferring(network: CoverNetwork) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
+    """Return what gives a network's features, and nothing for it to learn by."""
+    import torch
+
+    network.eval()
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # SqueezeNet: 108 covers/s, not 38
+
+    @torch.inference_mode()
+    def features(covers: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return network(torch.from_numpy(np.ascontiguousarray(covers))).numpy()  # type: ignore[no-any-return]
+
+    return features
+
+
 def _on_disk(backbone: Backbone) -> Path | None:
     folders = [cache_folder()]
     if named := os.environ.get(WEIGHTS_VARIABLE):
@@ -201,6 +345,8 @@ def _on_disk(backbone: Backbone) -> Path | None:
 
 
 def _kept_name(training: Training) -> str:
+    if training.file_name.endswith(".onnx"):
+        return training.file_name
     return str(Path(training.file_name).with_suffix(".safetensors"))
 
 

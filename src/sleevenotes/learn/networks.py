@@ -1,11 +1,4 @@
-"""Networks: torch modules that turn the pixels of covers into features.
-
-Every network here takes covers as `covers.images` gives them, uint8 (B, S, S, 3), and normalises them inside, so that
-its ONNX form can't be fed wrongly prepared pixels. It gives the mean of its last feature map, float32 (B, D); the
-genres are told from that by a head (`learn.heads`).
-
-Parameters of `MobileNetV2` bear the names that torchvision gives them, so that its published weights load.
-"""
+"""Networks by name: our own, those that a study built, and those that others published (`learn.imagenet`)."""
 
 from __future__ import annotations
 
@@ -16,59 +9,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
-
-SMALLEST = 1e-6  # the generalised mean has no slope at 0
+from sleevenotes.learn.cover_network import CoverNetwork
+from sleevenotes.learn.imagenet import PUBLISHED
 
 SMALL_PX = 96
 SMALL_POWER = 3.0
-MOBILENET_PX = 224
-
-
-class CoverNetwork(nn.Module):
-    """Covers in, features out.
-
-    Parameters
-    ----------
-    features
-        Takes normalised covers, float (B, 3, S, S), gives a feature map, float (B, D, h, w).
-    mean, deviation
-        Of the red, green and blue channel, in 0..1, by which the features' input is normalised.
-    power
-        How the map is pooled, by the generalised mean `mean(map ** power) ** (1 / power)` (Radenović et al. 2018,
-        https://arxiv.org/abs/1711.02512): 1 is the mean, and the larger, the more a single place can say.
-    """
-
-    mean: Tensor
-    deviation: Tensor
-
-    def __init__(
-        self,
-        features: nn.Module,
-        mean: tuple[float, float, float] = IMAGENET_MEAN,
-        deviation: tuple[float, float, float] = IMAGENET_DEVIATION,
-        power: float = 1.0,
-    ) -> None:
-        super().__init__()
-        self.features, self.power = features, power
-        self.register_buffer("mean", 255 * torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("deviation", 255 * torch.tensor(deviation).view(1, 3, 1, 1), persistent=False)
-
-    def normalise(self, covers: Tensor) -> Tensor:
-        """Return covers, (B, S, S, 3) in 0..255, as the features want them, (B, 3, S, S)."""
-        return (covers.permute(0, 3, 1, 2).float() - self.mean) / self.deviation
-
-    def pooled(self, normalised: Tensor) -> Tensor:
-        """Return the features, (B, D), of covers that are normalised already."""
-        maps: Tensor = self.features(normalised)  # (B, D, h, w)
-        if self.power == 1:
-            return maps.mean(dim=(2, 3))
-        return maps.clamp_min(SMALLEST).pow(self.power).mean(dim=(2, 3)).pow(1 / self.power)
-
-    def forward(self, covers: Tensor) -> Tensor:
-        """Return the features, (B, D), of covers, uint8 (B, S, S, 3)."""
-        return self.pooled(self.normalise(covers))
+STUDY_PX = 32
 
 
 def convolution(channels_in: int, channels_out: int, *, stride: int = 1) -> nn.Sequential:
@@ -119,64 +65,39 @@ def small_network() -> CoverNetwork:
     )
 
 
-class InvertedResidual(nn.Module):
-    """Widen by 1 × 1, filter each channel by 3 × 3, narrow by 1 × 1; add what went in where shapes agree."""
+def study_cnn() -> CoverNetwork:
+    """Return the small network of a study of Bandcamp's covers, to be trained from scratch: 0.06 M parameters, D = 84.
 
-    def __init__(self, channels_in: int, channels_out: int, stride: int, widening: int) -> None:
-        super().__init__()
-        hidden = channels_in * widening
-        layers: list[nn.Module] = [] if widening == 1 else [_relu6(channels_in, hidden, size=1)]
-        layers += [
-            _relu6(hidden, hidden, size=3, stride=stride, groups=hidden),
-            nn.Conv2d(hidden, channels_out, 1, bias=False),
-            nn.BatchNorm2d(channels_out),
-        ]
-        self.conv = nn.Sequential(*layers)
-        self.adds = stride == 1 and channels_in == channels_out
-
-    def forward(self, maps: Tensor) -> Tensor:
-        """Return maps, (B, C', h / stride, w / stride)."""
-        narrow: Tensor = self.conv(maps)
-        return maps + narrow if self.adds else narrow
-
-
-def _relu6(channels_in: int, channels_out: int, *, size: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(channels_in, channels_out, size, stride, padding=size // 2, groups=groups, bias=False),
-        nn.BatchNorm2d(channels_out),
-        nn.ReLU6(inplace=True),
+    Lee and Baraldi, "Predicting Musical Genre from Album Cover Art", section 5.1, without its last layer, which is the
+    head. Covers have 32 px and no other size. They write that the first dense layer takes 32 × 6² numbers; but the
+    second convolution has 10 filters, so it takes 10 × 6². Pixels are normalised to -1..1, as in the example of
+    torch's documentation that they say they changed.
+    """
+    return CoverNetwork(
+        nn.Sequential(
+            nn.Conv2d(3, 50, 5),  #   (B, 50, 28, 28)
+            nn.ReLU(inplace=True),
+            nn.MaxPool2d(2),  #       (B, 50, 14, 14)
+            nn.Conv2d(50, 10, 3),  #  (B, 10, 12, 12)
+            nn.ReLU(inplace=True),
+            nn.MaxPool2d(2),  #       (B, 10, 6, 6)
+            nn.Flatten(),  #          (B, 360)
+            nn.Linear(360, 120),
+            nn.ReLU(inplace=True),
+            nn.Linear(120, 84),
+            nn.ReLU(inplace=True),
+            nn.Unflatten(1, (84, 1, 1)),
+        ),
+        mean=(0.5, 0.5, 0.5),
+        deviation=(0.5, 0.5, 0.5),
     )
 
 
-# widening, channels, blocks, stride of the first block: Table 2 of the paper
-MOBILENET_V2_STAGES = (
-    (1, 16, 1, 1),  # (B,  16, 112, 112)
-    (6, 24, 2, 2),  # (B,  24,  56,  56)
-    (6, 32, 3, 2),  # (B,  32,  28,  28)
-    (6, 64, 4, 2),  # (B,  64,  14,  14)
-    (6, 96, 3, 1),  # (B,  96,  14,  14)
-    (6, 160, 3, 2),  # (B, 160,  7,   7)
-    (6, 320, 1, 1),  # (B, 320,  7,   7)
-)
-
-
-def mobilenet_v2() -> CoverNetwork:
-    """Return MobileNetV2 without its classifier: 2.2 M parameters, D = 1,280, covers of 224 px.
-
-    Sandler et al. 2018, "MobileNetV2: Inverted Residuals and Linear Bottlenecks", https://arxiv.org/abs/1801.04381.
-    Its weights are random until some are loaded.
-    """
-    layers: list[nn.Module] = [_relu6(3, 32, size=3, stride=2)]
-    channels = 32
-    for widening, channels_out, blocks, stride in MOBILENET_V2_STAGES:
-        for block in range(blocks):
-            layers.append(InvertedResidual(channels, channels_out, stride if block == 0 else 1, widening))
-            channels = channels_out
-    layers.append(_relu6(channels, 1280, size=1))
-    return CoverNetwork(nn.Sequential(*layers))
-
-
-ARCHITECTURES: dict[str, Callable[[], CoverNetwork]] = {"small": small_network, "mobilenet_v2": mobilenet_v2}
+ARCHITECTURES: dict[str, Callable[[], CoverNetwork]] = {
+    "small": small_network,
+    "study_cnn": study_cnn,
+    **PUBLISHED,
+}
 
 
 def rebuilt(architecture: str, parameters: Mapping[str, NDArray[np.float32]]) -> CoverNetwork:

@@ -21,7 +21,7 @@ from sleevenotes.covers.files import replacing
 from sleevenotes.errors import ModelError
 
 if TYPE_CHECKING:
-    from sleevenotes.learn.networks import CoverNetwork
+    from sleevenotes.learn.cover_network import CoverNetwork
 
 INPUT = "covers"
 OUTPUT = "features"
@@ -65,6 +65,16 @@ class OnnxNetwork:
     def features(self, covers: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the features, (n, D), of covers, (n, S, S, 3)."""
         (features,) = self._session.run([OUTPUT], {INPUT: covers})
+        return features  # type: ignore[no-any-return]
+
+
+class ForeignOnnxNetwork(OnnxNetwork):
+    """A graph that others made: `input`, normalised covers, float32 (n, 3, S, S) in -1..1, to `features`, (n, D)."""
+
+    def features(self, covers: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the features, (n, D), of covers, (n, S, S, 3)."""
+        normalised = covers.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(127.5) - np.float32(1)
+        (features,) = self._session.run([OUTPUT], {"input": normalised})
         return features  # type: ignore[no-any-return]
 
 

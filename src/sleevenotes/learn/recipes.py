@@ -54,7 +54,7 @@ from sleevenotes.learn.model import (
 )
 
 if TYPE_CHECKING:
-    from sleevenotes.learn.networks import CoverNetwork
+    from sleevenotes.learn.cover_network import CoverNetwork
     from sleevenotes.learn.training import TrainingSettings
 
 NAMES = ("color", "small", "mobilenet")
@@ -272,7 +272,7 @@ def _small(sides: Sides, out: Path, options: Options) -> _Made:
     best = min(trained.history, key=lambda epoch: epoch.valid_loss)
     how = {
         "kind": "linear, trained with the network",
-        "settings": asdict(settings),
+        "settings": settings.told(),
         "epochs": len(trained.history),
         "best_epoch": best.epoch,
     }
@@ -434,7 +434,7 @@ def _is_trained(out: Path, name: str, sides: Sides, options: Options) -> bool:
         "task": (card["task"], tuple(card["genres"])) == (sides.task.kind, sides.task.genres),
         "train": card["dataset"]["fingerprint"] == sides.train.fingerprint,
         "valid": card["dataset"]["valid_fingerprint"] == sides.valid.fingerprint,
-        "settings": name != "small" or card["head"]["settings"] == asdict(_training_settings(options)),
+        "settings": name != "small" or card["head"]["settings"] == _training_settings(options).told(),
         "weights": not (card["backbone"] and options.weights)
         or backbones.find(card["backbone"]["name"], weights=options.weights).sha256 == card["backbone"]["sha256"],
     }

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -23,9 +23,9 @@ from torch.nn import functional as F
 
 from sleevenotes.covers.files import replacing
 from sleevenotes.covers.tasks import Kind
+from sleevenotes.learn.cover_network import CoverNetwork
 from sleevenotes.learn.heads import Head
 from sleevenotes.learn.model import CHECKPOINT_NAME, HISTORY_NAME
-from sleevenotes.learn.networks import CoverNetwork
 
 
 @dataclass(frozen=True)
@@ -35,17 +35,25 @@ class TrainingSettings:
     Parameters
     ----------
     epochs
-        At most so many; the learning rate falls along a half cosine over them.
+        At most so many.
     batch
         Covers a step.
     rate
         The largest learning rate, reached after `warm_up` epochs.
     decay
-        Weight decay (AdamW, Loshchilov and Hutter 2019, https://arxiv.org/abs/1711.05101).
+        Weight decay.
     dropout
         Share of the features that the head does not see.
     patience
         Epochs without a smaller loss on valid after which it stops.
+    optimizer
+        "adamw" (Loshchilov and Hutter 2019, https://arxiv.org/abs/1711.05101), or "sgd": plain gradient descent.
+    momentum
+        Of "sgd".
+    schedule
+        What the rate does after the warm-up: falls along a half cosine to the last of `epochs`, or stays.
+    augmented
+        Whether train is seen zoomed, shifted, mirrored and recoloured, another way each epoch.
     """
 
     epochs: int = 30
@@ -55,6 +63,22 @@ class TrainingSettings:
     decay: float = 0.05
     dropout: float = 0.2
     patience: int = 10
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    momentum: float = 0.9
+    schedule: Literal["cosine", "constant"] = "cosine"
+    augmented: bool = True
+
+    def told(self) -> dict[str, Any]:
+        """Return the settings by name, for a card or a checkpoint.
+
+        The last four are told only where they are not the default: they came later, and what was trained before
+        them shall be known again.
+        """
+        default = TrainingSettings()
+        later = ("optimizer", "momentum", "schedule", "augmented")
+        return {
+            name: value for name, value in asdict(self).items() if name not in later or value != getattr(default, name)
+        }
 
 
 @dataclass(frozen=True)
@@ -126,8 +150,8 @@ def train_network(
     report
         Is told of each epoch, and how many there are at most.
     """
-    run = _Run(network, task, genres, settings, seed, sides[0].covers.shape[0])
-    identity = json.dumps([fingerprint, asdict(settings), task, genres, seed])
+    run = _Run(network, task, genres, settings, seed, sides[0].covers.shape)
+    identity = json.dumps([fingerprint, settings.told(), task, genres, seed])
     checkpoint = folder / CHECKPOINT_NAME
     if resume and checkpoint.exists():
         run.restore(checkpoint, identity)
@@ -143,17 +167,24 @@ class _Run:
     """The state of one training, between epochs all of it in the checkpoint."""
 
     def __init__(
-        self, network: CoverNetwork, task: Kind, genres: int, settings: TrainingSettings, seed: int, covers: int
+        self,
+        network: CoverNetwork,
+        task: Kind,
+        genres: int,
+        settings: TrainingSettings,
+        seed: int,
+        shape: tuple[int, ...],
     ) -> None:
         self.network, self.task, self.settings, self.seed = network, task, settings, seed
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         torch.manual_seed(seed)
-        self.head = nn.Linear(_width(network), genres)
+        covers, size_px = shape[:2]
+        self.head = nn.Linear(_width(network, size_px), genres)
         self.module = nn.ModuleDict({"network": network, "head": self.head}).to(self.device)
-        self.optimizer = torch.optim.AdamW(self.module.parameters(), lr=settings.rate, weight_decay=settings.decay)
+        self.optimizer = _optimizer(self.module, settings)
         self.steps = -(-covers // settings.batch)  # an epoch, rounded up
         self.history: list[Epoch] = []
-        self.best = self._state()
+        self.best, self.now_is_best = self._state(), False
 
     @property
     def finished(self) -> bool:
@@ -171,7 +202,10 @@ class _Run:
         losses, hits, seen = 0.0, 0, 0
         for step, (covers, truth) in enumerate(self._batches(train)):
             self._set_rate(number * self.steps + step)
-            logits = self.head(F.dropout(self.network.pooled(augment(self._normalised(covers))), self.settings.dropout))
+            seen_as = self._normalised(covers)
+            if self.settings.augmented:
+                seen_as = augment(seen_as)
+            logits = self.head(F.dropout(self.network.pooled(seen_as), self.settings.dropout))
             loss = loss_of(logits, truth, self.task)
             self.optimizer.zero_grad()
             torch.autograd.backward(loss)
@@ -183,7 +217,8 @@ class _Run:
         best_before = min((epoch.valid_loss for epoch in self.history), default=np.inf)
         took = time.perf_counter() - began
         self.history.append(Epoch(number + 1, losses / seen, hits / seen, valid_loss, valid_accuracy, took))
-        if valid_loss < best_before:
+        self.now_is_best = valid_loss < best_before  # never where the loss is not a number
+        if self.now_is_best:
             self.best = self._state()
 
     def result(self) -> Trained:
@@ -198,7 +233,8 @@ class _Run:
         from safetensors.torch import save_file
 
         tensors = {f"now.{name}": value for name, value in self.module.state_dict().items()}
-        tensors |= {f"best.{name}": value for name, value in self.best.items()}
+        if not self.now_is_best:  # AlexNet's 228 MB need not be written twice
+            tensors |= {f"best.{name}": value for name, value in self.best.items()}
         for index, slots in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{slot}": value for slot, value in slots.items()}
         history = json.dumps([asdict(epoch) for epoch in self.history])
@@ -217,7 +253,7 @@ class _Run:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no mapping)
         self.history = [Epoch(**epoch) for epoch in json.loads(metadata["history"])]
         self.module.load_state_dict(_below("now.", tensors))
-        self.best = _below("best.", tensors)
+        self.best = _below("best.", tensors) or _below("now.", tensors)
         slots: dict[int, dict[str, Tensor]] = {}
         for name, value in _below("optimizer.", tensors).items():
             index, slot = name.split(".", 1)
@@ -238,6 +274,8 @@ class _Run:
         total, warm_up = self.settings.epochs * self.steps, self.settings.warm_up * self.steps
         rising = min(1.0, (step + 1) / max(warm_up, 1))
         falling = 0.5 * (1 + np.cos(np.pi * max(0, step - warm_up) / max(total - warm_up, 1)))
+        if self.settings.schedule == "constant":
+            falling = 1.0
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.rate * rising * falling
 
@@ -255,6 +293,15 @@ class _Run:
 
     def _state(self) -> dict[str, Tensor]:
         return {name: value.detach().cpu().clone() for name, value in self.module.state_dict().items()}
+
+
+@torch.inference_mode()
+def logits_of(trained: Trained, covers: NDArray[np.uint8], *, batch: int = 64) -> NDArray[np.float32]:
+    """Return the logits, (n, K), of covers, uint8 (n, S, S, 3), so many at a time."""
+    trained.network.eval()
+    rows = [slice(start, start + batch) for start in range(0, len(covers), batch)]
+    features = [trained.network(torch.from_numpy(np.ascontiguousarray(covers[part]))).numpy() for part in rows]
+    return trained.head.logits(np.concatenate(features))
 
 
 def loss_of(logits: Tensor, truth: Tensor, task: Kind) -> Tensor:
@@ -307,11 +354,23 @@ def _hits(logits: Tensor, truth: Tensor) -> int:
     return int((truth[torch.arange(len(truth)), first] if truth.ndim == 2 else truth == first).sum())
 
 
-def _width(network: CoverNetwork) -> int:
+def _optimizer(module: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
+    if settings.optimizer == "adamw":
+        return torch.optim.AdamW(module.parameters(), lr=settings.rate, weight_decay=settings.decay)
+    return torch.optim.SGD(
+        module.parameters(),
+        lr=settings.rate,
+        momentum=settings.momentum,
+        weight_decay=settings.decay,
+        fused=True,  # reads AlexNet's 57 M parameters once a step, not three times
+    )
+
+
+def _width(network: CoverNetwork, size_px: int) -> int:
     """Return D, the number of features."""
     network.eval()
     with torch.inference_mode():
-        return int(network(torch.zeros(1, 64, 64, 3, dtype=torch.uint8)).shape[1])
+        return int(network(torch.zeros(1, size_px, size_px, 3, dtype=torch.uint8)).shape[1])
 
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

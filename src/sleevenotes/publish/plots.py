@@ -1,61 +1,47 @@
-"""Figures of the report, as SVG text: the one door to matplotlib.
+"""Figures of the report, as SVG text: dots with intervals, lines, a confusion matrix, reliability, ROC.
 
-Every function takes finished numbers and returns one `<svg>` element, ready to stand inside an HTML page:
-
-- colours are CSS variables (`--ink`, `--muted`, `--line`, `--accent`, `--paper`) with a fallback, so that the page
-  decides between light and dark, and the background is transparent;
-- text is text in the page's own font (`--sans`), never outlines, and dollar signs in a genre's name are no formulas;
-- a `<title>` and a `<desc>` say in words what the figure shows, under `role="img"`;
-- every id begins with the `name` that the caller gives, so that two figures on one page never share one;
-- the same numbers give the same bytes.
-
-Lengths are CSS px: one unit of the figure is one px at its natural width.
+Every function takes finished numbers and returns one `<svg>` element, ready to stand inside an HTML page; `canvas.py`
+says what all of them keep to.
 """
 
 from __future__ import annotations
 
-import io
 import math
-import re
-import unicodedata
-import warnings
-import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sleevenotes.publish.canvas import (
+    ACCENT,
+    INK,
+    LINE,
+    MUTED,
+    PAPER,
+    WIDTH_PX,
+    Estimate,
+    axes_in,
+    canvas,
+    count_axis,
+    finite,
+    number_axis,
+    printable,
+    short,
+    square,
+    svg,
+    text_px,
+    upper_bound,
+)
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 __all__ = ["Row", "confusion", "estimate_words", "intervals", "lines", "printable", "reliability", "roc", "share_words"]
 
-INK, MUTED, ACCENT, LINE, PAPER = "#010101", "#020202", "#030303", "#040404", "#050505"
-# What the placeholders above become; the second word of each is for a figure outside of the page.
-VARIABLES = {
-    INK: "var(--ink, #1d1b19)",
-    MUTED: "var(--muted, #5f5a54)",
-    ACCENT: "var(--accent, #b3341c)",
-    LINE: "var(--line, #d9d4cc)",
-    PAPER: "var(--paper, #ffffff)",
-}
-FONT = "var(--sans, sans-serif)"
-WIDTH_PX = 400
-TEXT_PX = 12.5
-MAX_NAME = 26
 MATRIX_NAME = 22
 NUMBERED_GENRES = 12  # a confusion matrix of more genres has no room for numbers in its cells
-
-Estimate = Mapping[str, float | None]
-
-# Neither XML nor HTML may hold these; and marks that turn the writing direction could reorder what stands around them.
-NONCHARACTERS = "".join(chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF))
-CONTROLS = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef"
-UNPRINTABLE = re.compile(f"[{CONTROLS}{NONCHARACTERS}]+")
 
 
 @dataclass(frozen=True)
@@ -94,7 +80,7 @@ def estimate_words(estimate: Estimate, *, percent: bool = True, between: str = "
     >>> estimate_words({"value": None, "low": None, "high": None})
     '—'
     """
-    value, low, high = (_finite(estimate.get(key)) for key in ("value", "low", "high"))
+    value, low, high = (finite(estimate.get(key)) for key in ("value", "low", "high"))
     if value is None:
         return "—"
     scale, unit = (100.0, "\N{NO-BREAK SPACE}%") if percent else (1.0, "")
@@ -121,17 +107,6 @@ def share_words(share: float) -> str:
     '38\xa0%'
     """
     return estimate_words({"value": share})
-
-
-def printable(text: str) -> str:
-    r"""Return a name that may stand in a page: each run of control characters and the like becomes one space.
-
-    Examples
-    --------
-    >>> printable("rock\x00\n& roll")
-    'rock & roll'
-    """
-    return UNPRINTABLE.sub(" ", text)
 
 
 def intervals(
@@ -166,16 +141,16 @@ def intervals(
         One `<svg>` element.
     """
     row_px, top, bottom = 27.0, 8.0, 26.0
-    left = min(168.0, max((_text_px(row.name) for row in rows), default=40.0) + 14)
-    right = max((_text_px(estimate_words(row.estimate, percent=percent)) for row in rows), default=40.0) + 14
+    left = min(168.0, max((text_px(row.name) for row in rows), default=40.0) + 14)
+    right = max((text_px(estimate_words(row.estimate, percent=percent)) for row in rows), default=40.0) + 14
     height = top + row_px * max(1, len(rows)) + bottom
-    upper = upper or _upper_bound([*(row.estimate for row in rows), {"value": chance}])
-    with _canvas(WIDTH_PX, height) as figure:
-        axes = _axes(figure, (left, top, right, bottom))
+    upper = upper or upper_bound([*(row.estimate for row in rows), {"value": chance}])
+    with canvas(WIDTH_PX, height) as figure:
+        axes = axes_in(figure, (left, top, right, bottom))
         axes.set(xlim=(0, upper), ylim=(max(1, len(rows)) - 0.5, -0.5))
         axes.set_yticks([])
         axes.grid(axis="x", color=LINE, linewidth=1)
-        _number_axis(axes.xaxis, upper, percent, ticks=max(2, int((WIDTH_PX - left - right) // 42)))
+        number_axis(axes.xaxis, upper, percent, ticks=max(2, int((WIDTH_PX - left - right) // 42)))
         if chance is not None:
             axes.axvline(chance, color=INK, linewidth=1.2, linestyle=(0, (2, 2)))
         for at, row in enumerate(rows):
@@ -184,17 +159,17 @@ def intervals(
             weight = "bold" if row.kind == "model" else "normal"
             transform = axes.get_yaxis_transform()
             plot_px = WIDTH_PX - left - right
-            axes.text(-left / plot_px, at, _short(row.name), transform=transform, weight=weight, **look)
+            axes.text(-left / plot_px, at, short(row.name), transform=transform, weight=weight, **look)
             words = estimate_words(row.estimate, percent=percent)
             axes.text(1 + right / plot_px, at, words, transform=transform, ha="right", weight=weight, **look)
         told = [f"{row.name}: {estimate_words(row.estimate, percent=percent, between=' to ')}" for row in rows]
         if chance is not None:
             told.append(f"The dashed line marks {estimate_words({'value': chance}, percent=percent)}")
-        return _svg(figure, name, title, ". ".join(told) + ".")
+        return svg(figure, name, title, ". ".join(told) + ".")
 
 
 def _interval_row(axes: Axes, at: int, row: Row) -> None:
-    value, low, high = (_finite(row.estimate.get(key)) for key in ("value", "low", "high"))
+    value, low, high = (finite(row.estimate.get(key)) for key in ("value", "low", "high"))
     if value is None:
         return
     colour = {"model": ACCENT, "baseline": MUTED, "other": INK}[row.kind]
@@ -230,16 +205,14 @@ def confusion(counts: Sequence[Sequence[int]], genres: Sequence[str], *, name: s
     totals = table.sum(axis=1, keepdims=True)
     shares = np.divide(table, totals, out=np.zeros_like(table), where=totals > 0)
     numbered = len(genres) <= NUMBERED_GENRES
-    names = [_short(genre, MATRIX_NAME) for genre in genres]
-    left = max(80.0, max((_text_px(genre) for genre in names), default=0.0) + 8)
-    top = 0.75 * max((_text_px(genre) for genre in names), default=0.0) + 40
+    names = [short(genre, MATRIX_NAME) for genre in genres]
+    left = max(80.0, max((text_px(genre) for genre in names), default=0.0) + 8)
+    top = 0.75 * max((text_px(genre) for genre in names), default=0.0) + 40
     cell = max(46.0, min(72.0, (WIDTH_PX - left - 12) / max(1, len(genres)))) if numbered else 19.0
-    right = max(
-        6.0, *(0.75 * _text_px(genre) + 12 - cell * (at + 0.5) for at, genre in enumerate(reversed(names))), 0.0
-    )
+    right = max(6.0, *(0.75 * text_px(genre) + 12 - cell * (at + 0.5) for at, genre in enumerate(reversed(names))), 0.0)
     side = cell * len(genres)
-    with _canvas(left + side + right, top + side + 4) as figure:
-        axes = _axes(figure, (left, top, right, 4))
+    with canvas(left + side + right, top + side + 4) as figure:
+        axes = axes_in(figure, (left, top, right, 4))
         axes.set(xlim=(-0.5, len(genres) - 0.5), ylim=(len(genres) - 0.5, -0.5))
         axes.set_xticks(range(len(genres)), names, rotation=45, ha="left", va="bottom", rotation_mode="anchor")
         axes.set_yticks(range(len(genres)), names)
@@ -247,7 +220,7 @@ def confusion(counts: Sequence[Sequence[int]], genres: Sequence[str], *, name: s
         _matrix_cells(axes, table, shares, numbered)
         figure.text(left / (left + side + right), 1, "the model said →", ha="left", va="top", color=MUTED)
         figure.text(0, 1 - (top - 8) / (top + side + 4), "the truth ↓", ha="left", va="bottom", color=MUTED)
-        return _svg(figure, name, title, _confusion_words(table, shares, genres), scale=(0.85, 1.15))
+        return svg(figure, name, title, _confusion_words(table, shares, genres), scale=(0.85, 1.15))
 
 
 def _matrix_cells(axes: Axes, table: NDArray[np.float64], shares: NDArray[np.float64], numbered: bool) -> None:
@@ -297,20 +270,20 @@ def reliability(bins: Sequence[Mapping[str, float | None]], *, name: str, title:
     name, title
         As in `intervals`.
     """
-    known = [(_finite(each.get("confidence")), _finite(each.get("accuracy")), each) for each in bins]
+    known = [(finite(each.get("confidence")), finite(each.get("accuracy")), each) for each in bins]
     points = sorted(
         ((x, y, each) for x, y, each in known if x is not None and y is not None), key=lambda point: point[:2]
     )
-    with _canvas(WIDTH_PX, 370) as figure:
-        axes = _square(figure, "how sure it was", "how often it was right")
+    with canvas(WIDTH_PX, 370) as figure:
+        axes = square(figure, "how sure it was", "how often it was right")
         for x, y, each in points:
-            low, high = _finite(each.get("low")), _finite(each.get("high"))
+            low, high = finite(each.get("low")), finite(each.get("high"))
             if low is not None and high is not None:
                 axes.plot([x, x], [low, high], color=ACCENT, linewidth=2, alpha=0.55, solid_capstyle="butt")
             axes.plot([x], [y], "o", color=ACCENT, markersize=6.5, zorder=3, clip_on=False)
         told = [f"{share_words(x)} sure, {share_words(y)} right" for x, y, _ in points]
         words = "The dashed line is where both are equal. " + "; ".join(told) + "."
-        return _svg(figure, name, title, words, scale=(0, 1.1))
+        return svg(figure, name, title, words, scale=(0, 1.1))
 
 
 def lines(
@@ -340,26 +313,26 @@ def lines(
     marked
         An x to mark by a line.
     """
-    values = {key: [_finite(each.get("value")) for each in row] for key, row in series.items()}
-    highs = [_finite(each.get("high")) for row in series.values() for each in row]
+    values = {key: [finite(each.get("value")) for each in row] for key, row in series.items()}
+    highs = [finite(each.get("high")) for row in series.values() for each in row]
     known = [value for value in [*(v for row in values.values() for v in row), *highs] if value is not None]
-    with _canvas(WIDTH_PX, 250) as figure:
-        axes = _axes(figure, (46, 30, 12, 44))
+    with canvas(WIDTH_PX, 250) as figure:
+        axes = axes_in(figure, (46, 30, 12, 44))
         axes.grid(axis="y", color=LINE, linewidth=1)
         for (key, row), colour, style in _styles(values, series):
             _one_line(axes, x, row, series[key], key, (colour, style))
         top = max(known, default=1.0)
         upper = min(1.0, top * 1.08) if percent and top <= 1 else top * 1.08
         axes.set(ylim=(0, upper or 1.0), xlabel=axis)
-        _number_axis(axes.yaxis, upper or 1.0, percent)
-        _count_axis(axes, x)
+        number_axis(axes.yaxis, upper or 1.0, percent)
+        count_axis(axes, x)
         if marked is not None:
             axes.axvline(marked, color=INK, linewidth=1, linestyle=(0, (1, 2)))
         axes.legend(
             loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, labelcolor=INK, borderaxespad=0.2,
             handlelength=1.6, columnspacing=1.4, borderpad=0,
         )  # fmt: skip
-        return _svg(figure, name, title, _lines_words(x, values, axis, percent))
+        return svg(figure, name, title, _lines_words(x, values, axis, percent))
 
 
 def _lines_words(x: Sequence[float], values: Mapping[str, list[float | None]], axis: str, percent: bool) -> str:
@@ -391,9 +364,9 @@ def _one_line(
     colour, style = look
     y = [math.nan if value is None else value for value in row]
     markers: dict[str, Any] = {"marker": "o", "markersize": 4.5} if len(x) <= 12 else {}
-    axes.plot(x, y, color=colour, linestyle=style, linewidth=2, label=_short(label), zorder=3, **markers)
+    axes.plot(x, y, color=colour, linestyle=style, linewidth=2, label=short(label), zorder=3, **markers)
     for at, each in zip(x, estimates, strict=True):
-        low, high = _finite(each.get("low")), _finite(each.get("high"))
+        low, high = finite(each.get("low")), finite(each.get("high"))
         if low is not None and high is not None:
             axes.plot([at, at], [low, high], color=colour, linewidth=2, alpha=0.5, solid_capstyle="butt")
 
@@ -421,197 +394,14 @@ def roc(truth: Sequence[bool], proba: Sequence[float], *, name: str, title: str)
     hits = np.cumsum(right[order])[corners] / max(1, right.sum())
     alarms = np.cumsum(~right[order])[corners] / max(1, (~right).sum())
     x, y = np.append(0.0, alarms), np.append(0.0, hits)
-    with _canvas(WIDTH_PX, 370) as figure:
-        axes = _square(figure, "of the others, wrongly taken for it", "of the genre, found")
+    with canvas(WIDTH_PX, 370) as figure:
+        axes = square(figure, "of the others, wrongly taken for it", "of the genre, found")
         axes.plot(x, y, color=ACCENT, linewidth=2, clip_on=False)
         half, most = (share_words(_alarms_at(x, y, share)) for share in (0.5, 0.8))
         words = f"Where half of the genre is found, {half} of the others are taken for it; where four fifths, {most}."
-        return _svg(figure, name, title, f"The dashed line is guessing. {words}", scale=(0, 1.1))
+        return svg(figure, name, title, f"The dashed line is guessing. {words}", scale=(0, 1.1))
 
 
 def _alarms_at(x: NDArray[np.float64], y: NDArray[np.float64], share: float) -> float:
     reached = np.flatnonzero(y >= share - 1e-12)
     return float(x[reached[0]]) if len(reached) else 1.0
-
-
-# --- the canvas -------------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _canvas(width_px: float, height_px: float) -> Iterator[Figure]:
-    """Give a figure without pyplot: nothing global is touched, and no window can open."""
-    import matplotlib
-    from matplotlib.figure import Figure
-
-    settings: dict[Any, Any] = {
-        "svg.fonttype": "none",
-        "text.parse_math": False,  # a genre may be called "A$AP"
-        "font.family": "DejaVu Sans",  # comes with matplotlib, so that the layout is the same everywhere
-        "font.size": TEXT_PX,
-        "axes.unicode_minus": True,
-        "path.simplify": False,
-    }
-    with matplotlib.rc_context(settings):
-        # matplotlib's unit is 1/72 inch, and one of them becomes one px
-        yield Figure(figsize=(width_px / 72, height_px / 72), dpi=72)
-
-
-def _axes(figure: Figure, margins_px: tuple[float, float, float, float]) -> Axes:
-    left, top, right, bottom = margins_px
-    width, height = (float(side) * 72 for side in figure.get_size_inches())
-    box = (left / width, bottom / height, (width - left - right) / width, (height - top - bottom) / height)
-    axes = figure.add_axes(box)
-    axes.set_axisbelow(True)
-    axes.patch.set_visible(False)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-    axes.tick_params(length=0, colors=MUTED, labelcolor=INK, pad=6)
-    for label in (axes.xaxis.label, axes.yaxis.label):
-        label.set_color(MUTED)
-    return axes
-
-
-def _square(figure: Figure, across: str, up: str) -> Axes:
-    """Give axes of two shares, both 0..1, with the diagonal where they are equal."""
-    axes = _axes(figure, (48, 32, 44, 46))
-    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel=across)
-    # upright text at the top is read more easily than turned text at the side
-    axes.annotate(up, (0, 1), (0, -2), xycoords="figure fraction", textcoords="offset points", va="top", color=MUTED)
-    axes.grid(color=LINE, linewidth=1)
-    _number_axis(axes.xaxis, 1.0, True)
-    _number_axis(axes.yaxis, 1.0, True)
-    axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1.2, linestyle=(0, (3, 2)))
-    return axes
-
-
-def _number_axis(axis: Any, upper: float, percent: bool, *, ticks: int = 4) -> None:
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
-
-    axis.set_major_locator(MaxNLocator(nbins=ticks, steps=[1, 2, 2.5, 5, 10]))
-    if percent:
-        places = 0 if upper >= 0.04 else 1
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value * 100:.{places}f}\N{NO-BREAK SPACE}%"))
-    else:
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-
-
-def _count_axis(axes: Axes, x: Sequence[float]) -> None:
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
-
-    if len(x) == 1:
-        axes.set_xlim(x[0] - 1, x[0] + 1)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-
-
-def _upper_bound(estimates: Sequence[Estimate]) -> float:
-    """Return where an axis from 0 may end: a little past the largest number, and at 1 where that is near."""
-    known = [_finite(each.get(key)) for each in estimates for key in ("value", "high")]
-    top = max((value for value in known if value is not None), default=1.0) * 1.06
-    return 1.0 if 0.85 < top <= 1.06 else max(top, 0.05)
-
-
-def _finite(number: float | None) -> float | None:
-    return float(number) if number is not None and math.isfinite(number) else None
-
-
-def _text_px(text: str) -> float:
-    """Return about how wide a text of the figure's size is; ideographs take two places."""
-    wide = sum(1.75 if unicodedata.east_asian_width(mark) in "WF" else 1.0 for mark in _short(text))
-    return wide * TEXT_PX * 0.56
-
-
-def _short(text: str, most: int = MAX_NAME) -> str:
-    text = printable(text)
-    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
-
-
-# --- from matplotlib's SVG to one that may stand in a page ------------------------------------------------------------
-
-SVG = "http://www.w3.org/2000/svg"
-XLINK_HREF = "{http://www.w3.org/1999/xlink}href"
-
-
-def _svg(figure: Figure, name: str, title: str, description: str, *, scale: tuple[float, float] = (0, 1.3)) -> str:
-    """Return the figure as one `<svg>` element; `scale` is how small and how large it may be shown."""
-    import matplotlib
-
-    buffer = io.BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}), warnings.catch_warnings():
-        # the page's own font has the glyphs that matplotlib's lacks; only its measuring suffers
-        warnings.filterwarnings("ignore", message="Glyph .* missing")
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    root = ET.fromstring(buffer.getvalue())
-    width, height = (float(root.get(side, "0").removesuffix("pt")) for side in ("width", "height"))
-    least = f"min-width: {width * scale[0]:.0f}px; " if scale[0] else ""
-    attributes = {
-        "xmlns": SVG,
-        "id": name,
-        "role": "img",
-        "aria-labelledby": f"{name}-title {name}-desc",
-        "viewBox": root.get("viewBox", f"0 0 {width:g} {height:g}"),
-        "width": f"{width:.0f}",
-        "height": f"{height:.0f}",
-        "style": f"{least}max-width: {width * scale[1]:.0f}px; stroke-linejoin: round",
-    }
-    _strip(root, name)
-    root.attrib.clear()
-    root.attrib.update(attributes)
-    for at, (tag, text) in enumerate((("title", title), ("desc", description))):
-        told = ET.Element(tag, {"id": f"{name}-{tag}"})
-        told.text = printable(text)
-        root.insert(at, told)
-    return ET.tostring(root, encoding="unicode")
-
-
-def _strip(root: ET.Element, name: str) -> None:
-    """Take out what a page must not have (global styles, metadata, foreign ids) and prefix the ids that are used."""
-    for parent in list(root.iter()):
-        for child in list(parent):
-            # matplotlib's stylesheet says `*`, which would reach out of the figure into the page
-            if child.tag in (f"{{{SVG}}}metadata", f"{{{SVG}}}style"):
-                parent.remove(child)
-    for element in root.iter():
-        element.tag = element.tag.removeprefix(f"{{{SVG}}}")
-        element.tail = None
-        if element.tag != "text":
-            element.text = None
-        target = element.attrib.pop(XLINK_HREF, None)
-        if target is not None:
-            element.set("href", f"#{name}-{target.removeprefix('#')}")
-        if "clip-path" in element.attrib:
-            element.set("clip-path", element.attrib["clip-path"].replace("url(#", f"url(#{name}-"))
-        if "style" in element.attrib:
-            element.set("style", _style(element.attrib["style"]))
-        _rounded(element)
-    used = {mark for element in root.iter() for mark in _targets(element)}
-    for element in root.iter():
-        own = element.attrib.pop("id", None)
-        if own is not None and f"{name}-{own}" in used:
-            element.set("id", f"{name}-{own}")
-    for parent in list(root.iter()):
-        for child in list(parent):
-            if child.tag in ("g", "defs") and not len(child):
-                parent.remove(child)
-
-
-def _targets(element: ET.Element) -> list[str]:
-    return [element.get("href", "#")[1:], element.get("clip-path", "url(#)")[5:-1]]
-
-
-def _style(style: str) -> str:
-    for placeholder, variable in VARIABLES.items():
-        style = style.replace(placeholder, variable)
-    # older matplotlib writes the shorthand `font: 12px 'DejaVu Sans', …`, newer ones `font-family: …`
-    style = re.sub(r"font: ([^;]*?[\d.]+px) [^;]*", rf"font: \1 {FONT}", style)
-    return re.sub(r"font-family: [^;]*", f"font-family: {FONT}", style)
-
-
-def _rounded(element: ET.Element) -> None:
-    """Write coordinates to 1/100 px, and drop turns by nothing: a third of the size, the same picture."""
-    for key in ("d", "x", "y", "transform", "width", "height"):
-        if key in element.attrib:
-            short = re.sub(r"-?\d+\.\d+", lambda match: f"{round(float(match[0]), 2):g}", element.attrib[key])
-            element.set(key, " ".join(short.split()))
-    if element.get("transform", "").startswith("rotate(-0 "):
-        del element.attrib["transform"]

@@ -8,13 +8,9 @@ other people: Jinja escapes every one of them, and `printable` takes out what no
 from __future__ import annotations
 
 import json
-import re
 import shlex
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from markupsafe import Markup, escape
+from typing import Any
 
 from sleevenotes import __version__
 from sleevenotes.covers.files import replacing
@@ -24,9 +20,7 @@ from sleevenotes.publish.figure_sections import counted
 from sleevenotes.publish.pictures import Pictures, sleeve_covers
 from sleevenotes.publish.plots import printable, share_words
 from sleevenotes.publish.results import Results, number, read
-
-if TYPE_CHECKING:
-    from jinja2 import Template
+from sleevenotes.publish.templates import template
 
 __all__ = ["render", "write_report"]
 
@@ -113,44 +107,10 @@ def render(results: Results, *, covers: bool = True, title: str | None = None) -
     }
     # last, when all covers have been asked for
     context["unreadable"] = pictures.unreadable
-    return _template().render(context)
-
-
-@cache
-def _template() -> Template:
-    """Return the compiled template: everything that it prints is escaped, and what it does not know is an error."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("sleevenotes", "publish"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        finalize=_finalize,
-    )
-    environment.filters.update(count=counted, share=share_words, commands=_commands_marked)
-    return environment.get_template(TEMPLATE_NAME)
+    return template(TEMPLATE_NAME).render(context)
 
 
 # --- words ------------------------------------------------------------------------------------------------------------
-
-
-def _finalize(value: Any) -> Any:
-    """Let no control character out; what is Markup was made here."""
-    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
-def _commands_marked(text: str) -> Markup:
-    """Return a sentence in which commands between backticks are set as code, and all else is escaped.
-
-    Examples
-    --------
-    >>> _commands_marked("`sleevenotes check` finds <b>")
-    Markup('<code>sleevenotes check</code> finds &lt;b&gt;')
-    """
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(printable(text)))))
 
 
 def _title(results: Results) -> str:

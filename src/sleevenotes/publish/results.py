@@ -157,7 +157,7 @@ def read(
     """
     evaluation = evaluation / EVALUATION_NAME if evaluation.is_dir() else evaluation
     figures = _read_evaluation(evaluation)
-    card = _read_json(model / "model.json", ModelError, "Run `sleevenotes train DATASET --model NAME -o MODEL`")
+    card = read_json(model / "model.json", ModelError, "Run `sleevenotes train DATASET --model NAME -o MODEL`")
     covers = Dataset.open(dataset, files=False)
     check = covers.folder / "check.json"
     curves = [path for path in (evaluation.parent / CURVE_NAME, covers.folder / CURVE_NAME) if path.is_file()]
@@ -167,11 +167,11 @@ def read(
         evaluation=figures,
         card=card,
         history=_optional_table(model / "history.csv", ModelError),
-        check=_read_json(check, EvaluationError, "Run `sleevenotes check DATASET`") if check.is_file() else None,
+        check=read_json(check, EvaluationError, "Run `sleevenotes check DATASET`") if check.is_file() else None,
         problems=_optional_table(covers.folder / "problems.csv", EvaluationError),
         answers=_read_answers(predictions, figures["genres"][0]) if predictions and predictions.is_file() else None,
         explanations=_read_explanations(explanations) if explanations and explanations.exists() else None,
-        curve=_read_json(curves[0], EvaluationError, "Run `sleevenotes curve DATASET`") if curves else None,
+        curve=read_json(curves[0], EvaluationError, "Run `sleevenotes curve DATASET`") if curves else None,
         scorings=_lines(log) if log.is_file() else 0,
         model_sha256=sha256((model / "model.json").read_bytes()),
         rows={name: at for at, name in enumerate(covers.file_names)},
@@ -211,7 +211,7 @@ def estimate(value: object) -> dict[str, float | None]:
 
 def _read_evaluation(path: Path) -> dict[str, Any]:
     cure = "Run `sleevenotes evaluate MODEL DATASET`"
-    figures = _read_json(path, EvaluationError, cure)
+    figures = read_json(path, EvaluationError, cure)
     written = figures.get("format", NEWEST_FORMAT)
     if not isinstance(written, int) or written > NEWEST_FORMAT:
         raise EvaluationError(
@@ -229,7 +229,8 @@ def _read_evaluation(path: Path) -> dict[str, Any]:
     return figures
 
 
-def _read_json(path: Path, error: type[SleevenotesError], cure: str) -> dict[str, Any]:
+def read_json(path: Path, error: type[SleevenotesError], cure: str) -> dict[str, Any]:
+    """Return the object that a JSON file holds; `error` says what is wrong with it, and `cure` what to do."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as cause:

@@ -1,0 +1,1 @@
+"""Studies: published experiments that can be rerun, and put right."""

@@ -1,0 +1,1 @@
+"""The Bandcamp study: ten genres by colour, classical methods, small and large networks, and transfer."""
