@@ -16,7 +16,7 @@ from statistics import mean
 from typing import Any
 
 from sleevenotes.judge.proportions import holm, two_shares
-from sleevenotes.studies.record import Column, Estimate, Figure, Section, Table, bare, listed, of_paper, percent
+from sleevenotes.studies.record import Column, Estimate, Figure, Section, Table, listed, of_paper, percent
 
 SIGNIFICANT = 0.05
 
@@ -186,11 +186,3 @@ def _disagreements() -> Table:
         remark="built here as its layers say",
     )
     return table
-
-
-def wording(name: str) -> Estimate | None:
-    """Return what the paper says in words of a network's accuracy, without an interval."""
-    for table in ("table_3_in_words", "table_4_in_words"):
-        if name in paper()[table]:
-            return bare(paper()[table][name])
-    return None

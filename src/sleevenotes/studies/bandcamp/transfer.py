@@ -12,7 +12,7 @@ from sleevenotes.errors import WeightsError
 from sleevenotes.learn import backbones
 from sleevenotes.learn.features import Extractor, dataset_features
 from sleevenotes.studies.bandcamp.networks import BATCH, MOMENTUM, RATE, spread_figure
-from sleevenotes.studies.bandcamp.paper import column_mean, of_genre, paper, rows_of_genres, tested, wording
+from sleevenotes.studies.bandcamp.paper import column_mean, of_genre, paper, rows_of_genres, tested
 from sleevenotes.studies.material import Material
 from sleevenotes.studies.parts import Parts
 from sleevenotes.studies.record import Cell, Column, Section, Table, bare, listed, of_paper, percent
@@ -184,7 +184,7 @@ def _table_4(material: Material, asked: Sequence[Pretrained], answers: Mapping[s
     means: list[Cell] = [of_paper(column_mean("table_4", name), tested()) for name in paper()["table_4"]]
     means += [material.accuracy(answers[each.name]["test"]) for each in shown]
     table.add("all covers", *means, strong=True)
-    said: list[Cell] = [wording(name) for name in paper()["table_4"]]
+    said: list[Cell] = [bare(share) for share in paper()["table_4_in_words"].values()]
     table.add("all covers, in the paper's words", *said, *[None] * len(shown))
     table.add("train", *[None] * len(said), *(bare(answers[each.name]["train_accuracy"]) for each in shown))
     return table
