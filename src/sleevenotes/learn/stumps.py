@@ -94,19 +94,20 @@ def grow(steps: Steps, truth: NDArray[np.int64], weights: Floats, genres: int) -
     best, chosen = -np.inf, None
     total: Floats = np.bincount(truth, weights, genres).astype(np.float64)
     d, n = steps.codes.shape
+    width = int(steps.codes.max()) + 1  # few covers have few values
     block = max(1, ENTRIES // n)
     for start in range(0, d, block):
         codes = steps.codes[start : start + block]
         size = len(codes)
         # where each entry's weight goes: feature, then genre, then step
-        places = codes + (truth * VALUES + np.arange(size)[:, None] * (genres * VALUES))
-        sums = np.bincount(places.ravel(), np.broadcast_to(weights, places.shape).ravel(), size * genres * VALUES)
-        left: Floats = sums.reshape(size, genres, VALUES).cumsum(axis=2)  # (size, K, 256)
+        places = codes + (truth * width + np.arange(size)[:, None] * (genres * width))
+        sums = np.bincount(places.ravel(), np.broadcast_to(weights, places.shape).ravel(), size * genres * width)
+        left: Floats = sums.reshape(size, genres, width).cumsum(axis=2)  # (size, K, width)
         purity = _purity(left, total)
-        purity[~np.isfinite(steps.cuts[start : start + size])] = -np.inf
+        purity[~np.isfinite(steps.cuts[start : start + size, :width])] = -np.inf
         place = int(purity.argmax())
         if purity.flat[place] > best:
-            feature, step = divmod(place, VALUES)
+            feature, step = divmod(place, width)
             best, low = purity.flat[place], left[feature, :, step]
             cut = float(steps.cuts[start + feature, step])
             chosen = Stump(start + feature, cut, int(low.argmax()), int((total - low).argmax()))
@@ -116,7 +117,7 @@ def grow(steps: Steps, truth: NDArray[np.int64], weights: Floats, genres: int) -
 
 
 def _purity(left: Floats, total: Floats) -> Floats:
-    """Return the sum over both sides of squared weights over weight, (size, 256), of weights to the left."""
+    """Return the sum over both sides of squared weights over weight, (size, width), of weights to the left."""
     size = left.sum(axis=1)
     whole = total.sum()
     squares = np.einsum("fkv,fkv->fv", left, left)
