@@ -121,7 +121,8 @@ def _settings_words(answers: Mapping[str, Mapping[str, Any]]) -> str:
     told = []
     for name in classical.METHODS:
         settings = answers[f"{name}, resize"]["settings"]
-        told.append(f"{name}: " + ", ".join(f"{key} {value}" for key, value in settings.items()))
+        words = [f"{key} {value:.3g}" if type(value) is float else f"{key} {value}" for key, value in settings.items()]
+        told.append(f"{name}: {', '.join(words)}")
     return "Settings on `resize`. " + "; ".join(told) + "."
 
 
