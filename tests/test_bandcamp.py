@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import warnings
+from dataclasses import replace
 
 import pytest
 
@@ -12,9 +13,12 @@ from sleevenotes.collect.collecting import collect
 from sleevenotes.collect.demo import NAMES, DemoSettings, draw_demo
 from sleevenotes.covers.splits import split
 from sleevenotes.errors import EvaluationError, SleevenotesWarning, WeightsError
+from sleevenotes.learn.backbones import BACKBONES, Training
 from sleevenotes.publish.study_page import write_study_page
-from sleevenotes.studies.bandcamp import paper as printed
+from sleevenotes.studies.bandcamp import leaks, paper as printed, wishes
 from sleevenotes.studies.bandcamp.study import Settings, run
+from sleevenotes.studies.material import Material, Quick
+from sleevenotes.studies.parts import Parts
 
 GENRES = 4
 PLAIN = 2  # of them without a palette of their own
@@ -152,3 +156,28 @@ def test_the_study_refuses_an_unknown_backbone_and_a_file_as_its_folder(covers, 
     (tmp_path / "file").write_text("")
     with pytest.raises(EvaluationError, match="a file"):
         run(covers, tmp_path / "file")
+
+
+def test_parts_that_rest_on_a_backbone_are_made_anew_once_its_weights_are_at_hand(
+    covers, pretrained, tmp_path, monkeypatch
+):
+    monkeypatch.delenv("SLEEVENOTES_WEIGHTS", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "nothing"))
+    material = Material.of(covers, seed=0, quick=Quick(covers=8, resamples=50))
+    said: list[str] = []
+    parts = Parts(tmp_path / "study", {"dataset": material.dataset.fingerprint}, said.append)
+
+    def told():
+        rows = {row.name for row in leaks.section(material, parts).tables[0].rows}
+        return rows, wishes.section(material, parts).tables[0].note
+
+    rows, note = told()
+    assert "colour histograms" in note
+    assert told() == (rows, note)
+    assert sum("done before" in line for line in said) == 3  # leaks, the top three, several genres
+    known = Training("random", pretrained.name, pretrained.stem.split("-")[1])
+    monkeypatch.setitem(BACKBONES, "mobilenet_v2", replace(BACKBONES["mobilenet_v2"], trainings=(known,)))
+    monkeypatch.setenv("SLEEVENOTES_WEIGHTS", str(pretrained.parent))
+    rows_now, note_now = told()
+    assert "mobilenet_v2" in note_now
+    assert rows_now - rows == {f"{method} on mobilenet_v2, 224 px" for method in ("5-nn", "logistic regression")}

@@ -76,6 +76,22 @@ def run(name: str, covers: Covers, *, seed: int = 0) -> Fitted:
     return _fitted(covers, method(covers, **settings), began)
 
 
+def study_settings(name: str) -> dict[str, Any]:
+    """Return the settings with which `run` fits a method.
+
+    Raises
+    ------
+    ValueError
+        For a name that is none.
+
+    Examples
+    --------
+    >>> study_settings("random forest")
+    {'depth': 2}
+    """
+    return _method(name, 0)[1]
+
+
 def rounded(name: Literal["ridge", "lasso"], covers: Covers) -> Fitted:
     """Fit the genre's number, 0 to K - 1, by one regression, and round what it says to the nearest genre.
 

@@ -152,6 +152,7 @@ def _classifiers(material: Material, parts: Parts) -> list[Table]:
             f"histogram-{name}",
             f"{name} on colour histograms",
             partial(classical.run, name, covers, seed=material.seed),
+            settings=classical.study_settings(name),
         )
         spread = material.spread(fitted["test"])
         most = int(np.argmax(spread))

@@ -18,7 +18,7 @@ from sleevenotes.learn import classical, heads
 from sleevenotes.learn.color import histogram
 from sleevenotes.learn.features import dataset_features
 from sleevenotes.studies.bandcamp.methods import GRID_PX, flat
-from sleevenotes.studies.bandcamp.transfer import strongest
+from sleevenotes.studies.bandcamp.transfer import features_key, strongest
 from sleevenotes.studies.material import Material
 from sleevenotes.studies.parts import Parts
 from sleevenotes.studies.record import Column, Estimate, Section, Table, bare, listed, percent
@@ -33,7 +33,8 @@ def section(material: Material, parts: Parts) -> Section:
     """Return how much of each model's accuracy comes from group-mates on the other side."""
     repeats = REPEATS if material.quick is None else QUICK_REPEATS
     told = Section("leaks", "What leaks: a random split against groups apart")
-    found = parts.part("leaks", partial(_leaks, material, repeats), settings={"repeats": repeats})
+    settings = {"repeats": repeats, "features": features_key()}
+    found = parts.part("leaks", partial(_leaks, material, repeats), settings=settings)
     columns = [
         Column("random split", "ours"),
         Column("groups apart", "ours"),

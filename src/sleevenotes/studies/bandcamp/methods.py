@@ -15,7 +15,7 @@ from sleevenotes.learn.color import histogram
 from sleevenotes.learn.features import dataset_features
 from sleevenotes.learn.gradients import hog
 from sleevenotes.studies.bandcamp.paper import paper, tested
-from sleevenotes.studies.bandcamp.transfer import strongest
+from sleevenotes.studies.bandcamp.transfer import features_key, strongest
 from sleevenotes.studies.material import Material
 from sleevenotes.studies.parts import Parts
 from sleevenotes.studies.record import Cell, Column, Figure, Section, Table, bare, of_paper, percent
@@ -71,6 +71,7 @@ def _table_2(material: Material, parts: Parts) -> tuple[Table, dict[str, dict[st
                 f"pixels-{how}-{name}",
                 f"{name}, {GRID_PX} px, {how}",
                 partial(classical.run, name, covers, seed=material.seed),
+                settings=classical.study_settings(name),
             )
         for name in REGRESSIONS:
             answers[f"{name} rounded, {how}"] = fitted_part(
@@ -79,6 +80,7 @@ def _table_2(material: Material, parts: Parts) -> tuple[Table, dict[str, dict[st
                 f"pixels-{how}-{name}-rounded",
                 f"{name} rounded, {GRID_PX} px, {how}",
                 partial(classical.rounded, name, covers),
+                settings=classical.study_settings(name),
             )
     rows = [*classical.METHODS[:2], "ridge rounded", "lasso rounded", *classical.METHODS[2:]]
     for name in rows:
@@ -144,6 +146,7 @@ def _grids(material: Material, parts: Parts) -> dict[int, dict[str, dict[str, An
                 f"pixels-resize-{name}" + (f"-{size_px}" if size_px != GRID_PX else ""),
                 f"{name}, {size_px} px, resize",
                 partial(fit, name),
+                settings=classical.study_settings(name),
             )
             for name in ("ridge", "lasso")
         }
@@ -223,8 +226,16 @@ def _tuned(
             covers.append(covers_of(material, features()))
         return classical.tuned(name, covers[0], groups=material.groups("learn"), folds=FOLDS, seed=material.seed)
 
+    of_backbone = {"features": features_key()} if key == "backbone" else {}
     return {
-        name: fitted_part(material, parts, f"tuned-{key}-{name}", f"{name}, tuned, on {words}", partial(fit, name))
+        name: fitted_part(
+            material,
+            parts,
+            f"tuned-{key}-{name}",
+            f"{name}, tuned, on {words}",
+            partial(fit, name),
+            settings={"grid": classical.GRIDS[name], "folds": FOLDS, **of_backbone},
+        )
         for name in (*classical.METHODS, *classical.MORE)
     }
 
@@ -241,9 +252,18 @@ def covers_of(material: Material, features: NDArray[np.float32]) -> classical.Co
 
 
 def fitted_part(
-    material: Material, parts: Parts, name: str, title: str, fit: Callable[[], classical.Fitted]
+    material: Material,
+    parts: Parts,
+    name: str,
+    title: str,
+    fit: Callable[[], classical.Fitted],
+    *,
+    settings: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return what a method said of both sides, `{"title", "train", "test", "settings"}`, fitted now or found."""
+    """Return what a method said of both sides, `{"title", "train", "test", "settings"}`, fitted now or found.
+
+    `settings` are those that it is asked to take: under others it is fitted again.
+    """
 
     def make() -> dict[str, Any]:
         fitted = fit()
@@ -251,7 +271,7 @@ def fitted_part(
         return {"title": title, "train": train, "test": test, "settings": dict(fitted.settings)}
 
     words = lambda value: f"{percent(material.accuracy(value['test']))} right on test"  # noqa: E731
-    return parts.part(name.replace(" ", "-"), make, words=words)
+    return parts.part(name.replace(" ", "-"), make, settings=settings, words=words)
 
 
 def both_sides(material: Material, said: Mapping[str, Any]) -> list[Cell]:

@@ -81,6 +81,12 @@ def strongest() -> Pretrained | None:
     return next((each for each in candidates if backbones.at_hand(each.backbone)), None)
 
 
+def features_key() -> str:
+    """Return what features of the strongest backbone at hand are kept under; nothing where none is at hand."""
+    found = strongest()
+    return "" if found is None else found.extractor().key
+
+
 def section(material: Material, parts: Parts, further: Sequence[str] = (), *, fetch: bool = False) -> Section:
     """Return Table 4: by genre, and every model's accuracy, with those whose weights are not at hand.
 

@@ -17,7 +17,7 @@ from sleevenotes.judge.figures import Answers, figures, guesses
 from sleevenotes.learn import color, heads
 from sleevenotes.learn.calibration import fit_temperature, fit_thresholds, proba_of
 from sleevenotes.learn.features import dataset_features
-from sleevenotes.studies.bandcamp.transfer import strongest
+from sleevenotes.studies.bandcamp.transfer import features_key, strongest
 from sleevenotes.studies.material import Material
 from sleevenotes.studies.parts import Parts
 from sleevenotes.studies.record import Column, Figure, Section, Table, percent
@@ -30,7 +30,7 @@ SIDES = {"train": 0.7, "valid": 0.1, "test": 0.2}
 def section(material: Material, parts: Parts, several: Dataset | None = None) -> Section:
     """Return the three wishes; `several` is a dataset in which covers have several genres."""
     told = Section("wishes", "What it wished for")
-    top = parts.part("top-three", lambda: _top_three(material))
+    top = parts.part("top-three", lambda: _top_three(material), settings={"features": features_key()})
     proba = np.array(top["proba"])
     told.tables = [_top_table(material, proba, top["features"])]
     told.figures = [_top_figure(material, proba)]
@@ -43,7 +43,8 @@ def section(material: Material, parts: Parts, several: Dataset | None = None) ->
         ),
         "Gradients as features, in the way of colour histograms: see the table of methods on better features.",
     ]
-    many = parts.part("several", lambda: _several(material, several), settings={"dataset": _fingerprint(several)})
+    settings = {"dataset": _fingerprint(several), "features": features_key()}
+    many = parts.part("several", lambda: _several(material, several), settings=settings)
     told.words.append(many["words"])
     if many["genres"]:
         told.tables.append(_several_table(many))
