@@ -103,6 +103,15 @@ def test_the_last_map_is_found_before_layers_that_have_no_places():
     assert last_map_layer(network, random_covers(1, 32)) is network.maps
 
 
+def test_a_network_may_say_which_of_its_layers_is_explained():
+    network = tiny_network().eval()
+    assert last_map_layer(network, random_covers(1, 32)) is network.features[-1][-1]
+    network.explained = "features.0.2"
+    assert last_map_layer(network, random_covers(1, 32)) is network.features[0][2]
+    maps = grad_cam(network, lambda features: features.sum(dim=1), random_covers(2, 32))
+    assert maps.shape == (2, 16, 16)
+
+
 @pytest.mark.usefixtures("tiny")
 def test_a_model_is_asked_through_its_own_head(small_model: Model, single: Dataset):
     explainer = Explainer(small_model)

@@ -10,8 +10,11 @@ from sleevenotes.learn.cover_network import IMAGENET_DEVIATION, IMAGENET_MEAN
 from sleevenotes.learn.imagenet import MOBILENET_PX, mobilenet_v2
 from sleevenotes.learn.networks import (
     ARCHITECTURES,
+    PROG_CHANNELS,
+    PROG_PX,
     SMALL_PX,
     STUDY_PX,
+    prog_network,
     rebuilt,
     small_network,
     study_cnn,
@@ -72,9 +75,94 @@ def test_the_studys_network_has_the_layers_that_its_paper_describes():
     assert (maps >= 0).all()
 
 
+CONVOLUTIONS = 896 + 9_248 + 18_496 + 36_928 + 73_856 + 147_584 + 147_584  # 9 · in · out + out
+DENSE = 512 * 100 + 100
+BATCH_NORMS = 2 * (32 + 64 + 128 + 128)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("prog_cnn", CONVOLUTIONS + BATCH_NORMS + DENSE),
+        ("prog_cnn_batchnorm", CONVOLUTIONS + BATCH_NORMS + DENSE),
+        ("prog_cnn_dropout", CONVOLUTIONS + DENSE),
+        ("prog_cnn_plain", CONVOLUTIONS + DENSE),
+        ("prog_first", 896 + 18_496 + 73_856 + 2_048 * 100 + 100),
+    ],
+)
+def test_the_prog_studys_networks_have_as_many_parameters_as_counted_by_hand(name: str, parameters: int):
+    assert sum(parameter.numel() for parameter in ARCHITECTURES[name]().parameters()) == parameters
+
+
+@pytest.mark.parametrize(
+    ("name", "batch_norms", "dropouts"),
+    [
+        ("prog_cnn", 4, 4),
+        ("prog_cnn_batchnorm", 4, 0),
+        ("prog_cnn_dropout", 0, 4),
+        ("prog_cnn_plain", 0, 0),
+        ("prog_first", 0, 1),
+    ],
+)
+def test_the_prog_studys_networks_are_regularised_as_their_names_say(name: str, batch_norms: int, dropouts: int):
+    layers = list(ARCHITECTURES[name]().features)
+    assert sum(isinstance(layer, torch.nn.BatchNorm2d) for layer in layers) == batch_norms
+    assert sum(isinstance(layer, torch.nn.Dropout) for layer in layers) == dropouts
+
+
+def test_in_the_prog_studys_network_batch_norm_and_dropout_take_turns():
+    kinds = (torch.nn.BatchNorm2d, torch.nn.Dropout)
+    turns = [type(layer) for layer in prog_network().features if isinstance(layer, kinds)]
+    assert turns == [*kinds] * 4
+
+
+def test_the_prog_studys_network_halves_seven_times():
+    network = prog_network().eval()
+    found: list[tuple[int, ...]] = []
+    for layer in network.features:
+        if isinstance(layer, (torch.nn.Conv2d, torch.nn.MaxPool2d, torch.nn.Linear)):
+            layer.register_forward_hook(lambda layer, given, returned: found.append(tuple(returned.shape[1:])))
+    with torch.inference_mode():
+        assert network(covers(1, PROG_PX)).shape == (1, 100)
+    sides = (260, 130, 65, 32, 16, 8, 4, 2)
+    expected: list[tuple[int, ...]] = []
+    for channels, before, after in zip(PROG_CHANNELS, sides[:-1], sides[1:], strict=True):
+        expected += [(channels, before, before), (channels, after, after)]
+    assert found == [*expected, (100,)]
+
+
+def test_pooling_before_relu_gives_what_relu_before_pooling_gives():
+    network, given = prog_network(batch_norm=False, dropout=False).eval(), covers(2, 128)
+    maps = network.normalise(given)
+    for layer in network.features:
+        if isinstance(layer, torch.nn.Conv2d):
+            maps = torch.max_pool2d(torch.relu(layer(maps)), 2)
+    dense = next(layer for layer in network.features if isinstance(layer, torch.nn.Linear))
+    by_hand = torch.relu(dense(maps.repeat(1, 1, 2, 2).flatten(1)))  # 128 px end in a single place
+    assert torch.allclose(network(given), by_hand, atol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "side"), [("prog_cnn", 4), ("prog_cnn_plain", 4), ("prog_first", 16)])
+def test_what_is_explained_of_the_prog_studys_networks_is_their_last_convolution(name: str, side: int):
+    network = ARCHITECTURES[name]().eval()
+    found: list[torch.Tensor] = []
+    network.get_submodule(network.explained).register_forward_hook(lambda *told: found.append(told[2].clone()))
+    with torch.inference_mode():
+        network(covers(1, PROG_PX))
+    assert found[0].shape == (1, 128, side, side)
+    assert (found[0] >= 0).all()
+
+
 @pytest.mark.parametrize(
     ("name", "size_px", "width"),
-    [("small", SMALL_PX, 192), ("mobilenet_v2", MOBILENET_PX, 1280), ("study_cnn", STUDY_PX, 84)],
+    [
+        ("small", SMALL_PX, 192),
+        ("mobilenet_v2", MOBILENET_PX, 1280),
+        ("study_cnn", STUDY_PX, 84),
+        ("prog_cnn", PROG_PX, 100),
+        ("prog_cnn", 128, 100),
+        ("prog_first", 64, 100),
+    ],
 )
 def test_covers_go_in_as_they_are_and_features_come_out_whatever_stands_beside(name: str, size_px: int, width: int):
     network = ARCHITECTURES[name]().eval()
@@ -113,6 +201,7 @@ def test_normalising_is_worked_by_hand():
     expected = (np.array([1, 0, 0.2]) - IMAGENET_MEAN) / IMAGENET_DEVIATION
     assert np.allclose(found.flatten().numpy(), expected, atol=1e-5)
     assert np.allclose(small_network().normalise(pixel).flatten().numpy(), [2, -2, -1.2], atol=1e-5)
+    assert np.allclose(prog_network().normalise(pixel).flatten().numpy(), [1, 0, 0.2], atol=1e-5)
 
 
 def test_a_network_rebuilt_from_its_parameters_gives_the_same_numbers():

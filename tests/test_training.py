@@ -11,18 +11,24 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, strategies as st
+from hypothesis.extra import numpy as arrays
+from numpy.typing import NDArray
 from safetensors import safe_open
 
-from sleevenotes.learn import training
+from sleevenotes.learn import recipes, training
 from sleevenotes.learn.calibration import log_loss, proba_of
-from sleevenotes.learn.model import CHECKPOINT_NAME
-from sleevenotes.learn.networks import study_cnn
+from sleevenotes.learn.model import CHECKPOINT_NAME, Model
+from sleevenotes.learn.networks import small_network, study_cnn
+from sleevenotes.learn.precision import computing, cpu_has_bfloat16, memory_kept, precision_used
 from sleevenotes.learn.training import (
     Epoch,
     Side,
     Trained,
     TrainingSettings,
     augment,
+    balanced_draws,
+    balancing_weights,
     logits_of,
     loss_of,
     train_network,
@@ -32,6 +38,7 @@ from training_for_tests import BRIEF, EPOCHS, history_of, tiny_network
 PLAIN = replace(
     BRIEF, rate=0.01, warm_up=0, decay=0.0, dropout=0.0, optimizer="sgd", schedule="constant", augmented=False
 )
+ADAM = replace(PLAIN, rate=1e-2, optimizer="adam", balance="draws")
 HUES = np.array([(190, 150, 60), (60, 90, 180), (60, 50, 55)])
 
 
@@ -43,6 +50,8 @@ def side(n: int, *, task: str = "single", seed: int = 0) -> Side:
     """Covers whose hue is their genre's."""
     rng = np.random.default_rng(seed)
     genre = np.arange(n) % 3
+    if task == "binary":
+        genre = genre % 2
     noisy = HUES[genre][:, None, None] + rng.normal(0, 40, (n, 32, 32, 3)) + rng.normal(0, 25, (n, 1, 1, 3))
     truth = np.stack([genre == 0, genre != 2, genre == 2], axis=1).astype(np.int64) if task == "multi" else genre
     return Side(noisy.clip(0, 255).astype(np.uint8), truth)
@@ -58,8 +67,9 @@ def trained(folder: Path, *, task: str = "single", seed: int = 0, n: int = 48, *
     torch.manual_seed(seed)
     sides = more.pop("sides", (side(n, task=task), side(24, task=task, seed=1)))
     settings = more.pop("settings", BRIEF)
+    genres = 2 if task == "binary" else 3
     return train_network(
-        tiny_network(), sides, task=task, genres=3, settings=settings, seed=seed, folder=folder, **more
+        tiny_network(), sides, task=task, genres=genres, settings=settings, seed=seed, folder=folder, **more
     )
 
 
@@ -178,7 +188,7 @@ def test_it_stops_when_valid_has_not_become_better_for_too_long(tmp_path: Path):
 
 
 def test_it_learns_what_the_covers_show_in_every_task(tmp_path: Path):
-    for task in ("single", "multi"):
+    for task in ("single", "binary", "multi"):
         history = trained(tmp_path, task=task, settings=replace(BRIEF, epochs=8)).history
         assert history[-1].train_loss < 0.7 * history[0].train_loss
         assert history[-1].valid_accuracy > 0.9
@@ -354,7 +364,9 @@ def test_settings_that_came_later_are_told_only_where_they_are_not_the_default()
     assert TrainingSettings(epochs=7).told() == before
     plain = PLAIN.told()
     assert (plain["optimizer"], plain["schedule"], plain["augmented"]) == ("sgd", "constant", False)
-    for settings in (TrainingSettings(), PLAIN, replace(PLAIN, momentum=0.5)):
+    assert "precision" not in plain
+    assert "balance" not in plain
+    for settings in (TrainingSettings(), PLAIN, replace(PLAIN, momentum=0.5), replace(ADAM, precision="auto")):
         assert TrainingSettings(**settings.told()) == settings
 
 
@@ -366,3 +378,221 @@ def test_the_logits_of_covers_are_those_of_head_on_network(tmp_path: Path):
         found = logits_of(result, covers, batch=batch)
         assert found.shape == (21, 3)
         assert np.allclose(found, expected, atol=1e-5)
+
+
+# -------------------------------------------------------------------------------- one logit, Adam, balance
+
+
+def test_in_a_binary_task_the_head_is_one_logit_and_a_row_of_zeros(tmp_path: Path):
+    result = trained(tmp_path, task="binary", settings=replace(BRIEF, epochs=1))
+    assert result.head.weight.shape == (2, 12)
+    assert result.head.bias.shape == (2,)
+    assert not result.head.weight[1].any()
+    assert result.head.bias[1] == 0
+    proba = proba_of(logits_of(result, side(10, task="binary").covers), task="binary")
+    logit = logits_of(result, side(10, task="binary").covers)[:, 0]
+    assert np.allclose(proba[:, 0], 1 / (1 + np.exp(-logit)), atol=1e-6)
+
+
+def test_the_loss_of_one_logit_is_the_binary_cross_entropy_of_its_sigmoid():
+    logit, truth = torch.tensor([[2.0], [-1.0], [0.3]]), torch.tensor([0, 0, 1])
+    padded = torch.nn.functional.pad(logit, (0, 1))
+    expected = torch.nn.functional.binary_cross_entropy_with_logits(logit[:, 0], (truth == 0).float())
+    assert float(loss_of(padded, truth, "binary")) == pytest.approx(float(expected), rel=1e-6)
+
+
+def test_adam_goes_the_way_of_a_loop_written_out_and_makes_the_loss_smaller(tmp_path: Path):
+    settings = replace(PLAIN, epochs=2, rate=1e-3, optimizer="adam")
+    train, valid = side(40, task="binary"), side(24, task="binary", seed=1)
+    torch.manual_seed(5)
+    network = study_cnn()
+    result = train_network(network, (train, valid), task="binary", genres=2, settings=settings, seed=5, folder=tmp_path)
+    torch.manual_seed(5)
+    other = study_cnn()
+    torch.manual_seed(5)
+    module = torch.nn.Sequential(other, torch.nn.Linear(84, 1))
+    optimizer = torch.optim.Adam(module.parameters(), lr=1e-3)
+    for epoch in range(2):
+        torch.manual_seed(training._stream(5, epoch))
+        for rows in torch.randperm(40).split(16):
+            logit = module(torch.from_numpy(train.covers)[rows])[:, 0]
+            asked_for = 1 - torch.from_numpy(train.truth)[rows].float()
+            optimizer.zero_grad()
+            torch.nn.functional.binary_cross_entropy_with_logits(logit, asked_for).backward()
+            optimizer.step()
+    assert result.history[1].valid_loss < result.history[0].valid_loss
+    assert np.allclose(result.head.weight[0], module[1].weight.detach().numpy()[0], atol=1e-4)
+    for name, value in result.network.state_dict().items():
+        assert torch.allclose(value, other.state_dict()[name], atol=1e-4), name
+
+
+@pytest.mark.parametrize("balance", ["draws", "weights"])
+@pytest.mark.parametrize("task", ["binary", "multi"])
+def test_balanced_training_by_adam_that_was_killed_and_resumed_ends_as_if_left_alone(
+    tmp_path: Path, task: str, balance: str
+):
+    settings = replace(ADAM, augmented=True, dropout=0.2, balance=balance, precision="auto")
+    for name in ("alone", "killed"):
+        (tmp_path / name).mkdir()
+    alone = trained(tmp_path / "alone", task=task, settings=settings)
+    with pytest.raises(Killed):
+        trained(tmp_path / "killed", task=task, settings=settings, report=killed_after(2))
+    told: list[int] = []
+    resumed = trained(
+        tmp_path / "killed",
+        task=task,
+        settings=settings,
+        resume=True,
+        report=lambda done, epochs: told.append(done.epoch),
+    )
+    assert told == [3, 4]
+    assert_same(alone, resumed)
+    assert alone.history[-1].train_loss < alone.history[0].train_loss
+
+
+some_truth = arrays.arrays(np.int64, st.integers(1, 60), elements=st.integers(0, 4))
+some_truth_of_many = arrays.arrays(
+    np.int64, st.tuples(st.integers(1, 40), st.integers(1, 5)), elements=st.integers(0, 1)
+)
+
+
+@given(some_truth)
+def test_under_balancing_weights_all_genres_weigh_the_same(truth: NDArray[np.int64]):
+    weight = balancing_weights(truth)
+    sums = np.bincount(truth, weights=weight)[np.unique(truth)]
+    assert np.allclose(sums, sums[0], rtol=1e-5)
+    assert weight.mean() == pytest.approx(1, rel=1e-5)
+
+
+@given(some_truth_of_many)
+def test_under_balancing_weights_having_a_genre_weighs_as_much_as_not(truth: NDArray[np.int64]):
+    weight = balancing_weights(truth)
+    assert weight.shape == truth.shape
+    for has, counts in zip(truth.T, weight.T, strict=True):
+        if 0 < has.sum() < len(has):
+            assert counts[has == 1].sum() == pytest.approx(counts[has == 0].sum(), rel=1e-5)
+
+
+@given(some_truth, st.integers(0, 99))
+def test_balanced_draws_have_each_genre_equally_often_and_no_cover_more_than_once_more(
+    truth: NDArray[np.int64], seed: int
+):
+    torch.manual_seed(seed)
+    rows = balanced_draws(truth)
+    genres = np.unique(truth)
+    share = max(1, len(truth) // len(genres))
+    assert [int((truth[rows] == genre).sum()) for genre in genres] == [share] * len(genres)
+    times = np.bincount(rows, minlength=len(truth))
+    for genre in genres:
+        assert np.ptp(times[truth == genre]) <= 1
+    torch.manual_seed(seed)
+    assert np.array_equal(balanced_draws(truth), rows)
+
+
+def test_balanced_draws_of_several_genres_a_cover_take_covers_that_have_each():
+    truth = np.array([[1, 0, 0]] * 8 + [[1, 1, 0]] * 3 + [[0, 0, 0]])  # nobody has the third
+    torch.manual_seed(0)
+    times = np.bincount(balanced_draws(truth), minlength=12)
+    assert times.sum() == 12
+    assert times[8:11].sum() >= 6
+    assert times[11] == 0
+
+
+def test_a_weight_multiplies_each_covers_cross_entropy():
+    logits, weight = torch.tensor([[2.0, 0.0], [0.0, 1.0]]), torch.tensor([3.0, 0.5])
+    for task, truth in (("single", torch.tensor([0, 0])), ("multi", torch.tensor([[1, 0], [0, 0]]))):
+        each = [float(loss_of(logits[row : row + 1], truth[row : row + 1], task)) for row in (0, 1)]
+        several = weight if task == "single" else weight[:, None].expand(2, 2)
+        expected = (3.0 * each[0] + 0.5 * each[1]) / 2
+        assert float(loss_of(logits, truth, task, several)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_balance_finds_a_rare_genre_that_is_lost_without(tmp_path: Path):
+    found: dict[str, float] = {}
+    rng = np.random.default_rng(3)
+    rare = side(96)
+    few = np.concatenate([np.flatnonzero(rare.truth == 0)[:3], np.flatnonzero(rare.truth == 1), rng.permutation(2)])
+    noisy = rare.covers[few].astype(np.int64) + rng.normal(0, 60, (len(few), 1, 1, 3)).astype(np.int64)
+    train = Side(noisy.clip(0, 255).astype(np.uint8), rare.truth[few] % 2)
+    for balance in ("none", "weights", "draws"):
+        settings = replace(ADAM, balance=balance, epochs=2, rate=2e-3)
+        result = trained(tmp_path, task="binary", sides=(train, train), settings=settings)
+        found[balance] = float(proba_of(logits_of(result, train.covers), task="binary")[:, 0].mean())
+    assert found["weights"] > found["none"]
+    assert found["draws"] > found["none"]
+
+
+# -------------------------------------------------------------------------------- precision
+
+CPU = torch.device("cpu")
+
+
+def test_auto_is_bfloat16_on_a_cpu_that_has_it_and_float32_on_another(monkeypatch: pytest.MonkeyPatch):
+    for has, expected in ((True, "bfloat16"), (False, "float32")):
+        monkeypatch.setattr(
+            torch.cpu, "get_capabilities", lambda has=has: {"amx_bf16": has, "avx512_bf16": True}, raising=False
+        )
+        assert cpu_has_bfloat16() == has
+        assert precision_used("auto", CPU) == expected
+        assert precision_used("bfloat16", CPU) == "bfloat16"
+        assert precision_used("float32", CPU) == "float32"
+
+
+def test_an_older_torch_is_not_asked_what_the_cpu_has(monkeypatch: pytest.MonkeyPatch):
+    known = cpu_has_bfloat16()
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    assert cpu_has_bfloat16() in {known, False}  # False where the system doesn't tell
+
+
+def test_the_precision_that_was_used_is_told(tmp_path: Path):
+    for asked in ("float32", "bfloat16", "auto"):
+        result = trained(tmp_path, settings=replace(BRIEF, epochs=1, precision=asked))
+        assert result.precision == (precision_used("auto", CPU) if asked == "auto" else asked)
+        assert result.head.weight.dtype == np.float32
+
+
+def test_the_card_tells_the_precision_and_any_was_right_where_any_will_do(small_model: Model):
+    told = small_model.card["head"]
+    assert told["precision"] == "float32"
+    for asked in (BRIEF, replace(BRIEF, precision="auto")):
+        assert recipes._same_settings(told["settings"], asked)
+    for asked in (replace(BRIEF, precision="bfloat16"), replace(BRIEF, precision="auto", rate=1.0)):
+        assert not recipes._same_settings(told["settings"], asked)
+
+
+def test_a_checkpoint_of_another_precision_is_not_resumed(tmp_path: Path):
+    with pytest.raises(Killed):
+        trained(tmp_path, settings=replace(BRIEF, precision="bfloat16"), report=killed_after(2))
+    told: list[int] = []
+    settings = replace(BRIEF, precision="float32")
+    trained(tmp_path, settings=settings, resume=True, report=lambda epoch, epochs: told.append(epoch.epoch))
+    assert told == [1, 2, 3, 4]
+
+
+def test_bfloat16_ends_an_epoch_where_float32_ends_it(tmp_path: Path):
+    told, features = {}, {}
+    sides = (side(64), side(24, seed=1))
+    for precision in ("float32", "bfloat16"):
+        torch.manual_seed(0)
+        settings = replace(BRIEF, epochs=1, rate=1e-3, precision=precision)
+        result = train_network(
+            small_network(), sides, task="single", genres=3, settings=settings, seed=0, folder=tmp_path
+        )
+        told[precision] = result.history[0]
+        with torch.inference_mode():
+            features[precision] = result.network(torch.from_numpy(sides[1].covers)).numpy()
+    one, other = features.values()
+    cosines = (one * other).sum(axis=1) / np.linalg.norm(one, axis=1) / np.linalg.norm(other, axis=1)
+    assert cosines.min() > 0.999
+    assert told["bfloat16"].train_loss == pytest.approx(told["float32"].train_loss, rel=0.02)
+    assert told["bfloat16"].valid_loss == pytest.approx(told["float32"].valid_loss, rel=0.02)
+
+
+def test_memory_that_is_kept_changes_no_number():
+    torch.manual_seed(0)
+    network, covers = study_cnn(), torch.from_numpy(side(8).covers)
+    expected = network(covers)
+    with memory_kept(), computing("float32", CPU):
+        found = network(covers)
+    assert torch.equal(found, expected)
+    assert torch.equal(network(covers), expected)

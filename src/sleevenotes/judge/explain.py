@@ -160,13 +160,17 @@ def grad_cam(network: CoverNetwork, logit: Any, covers: Tensor) -> NDArray[np.fl
 
 
 def last_map_layer(network: nn.Module, cover: Tensor) -> nn.Module:
-    """Return the last layer whose output still has places: 4 dimensions, more than one pixel.
+    """Return the layer that a network names to be explained, or its last whose output still has places.
+
+    That is one of 4 dimensions and more than one pixel.
 
     Parameters
     ----------
     cover
         uint8 (1, S, S, 3), to be sent through the network once.
     """
+    if isinstance(network, CoverNetwork) and network.explained:
+        return network.get_submodule(network.explained)
     found: list[nn.Module] = []
 
     def look(module: nn.Module, given: Any, returned: Any) -> None:

@@ -28,6 +28,9 @@ class CoverNetwork(nn.Module):
     power
         How the map is pooled, by the generalised mean `mean(map ** power) ** (1 / power)` (Radenović et al. 2018,
         https://arxiv.org/abs/1711.02512): 1 is the mean, and the larger, the more a single place can say.
+    explained
+        Name of the layer among the network's modules whose map is looked at where it is asked what speaks for a genre,
+        as in "features.19"; where it is empty, the last layer whose map has several places.
     """
 
     mean: Tensor
@@ -39,9 +42,10 @@ class CoverNetwork(nn.Module):
         mean: tuple[float, float, float] = IMAGENET_MEAN,
         deviation: tuple[float, float, float] = IMAGENET_DEVIATION,
         power: float = 1.0,
+        explained: str = "",
     ) -> None:
         super().__init__()
-        self.features, self.power = features, power
+        self.features, self.power, self.explained = features, power, explained
         self.register_buffer("mean", 255 * torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("deviation", 255 * torch.tensor(deviation).view(1, 3, 1, 1), persistent=False)
 
@@ -55,8 +59,8 @@ class CoverNetwork(nn.Module):
         return last
 
     def pooled(self, normalised: Tensor) -> Tensor:
-        """Return the features, (B, D), of covers that are normalised already."""
-        maps = self.maps(normalised)  # (B, D, h, w)
+        """Return the features, float32 (B, D), of covers that are normalised already."""
+        maps = self.maps(normalised).float()  # (B, D, h, w), whatever it was computed with
         if self.power == 1:
             return maps.mean(dim=(2, 3))
         return maps.clamp_min(SMALLEST).pow(self.power).mean(dim=(2, 3)).pow(1 / self.power)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -15,6 +17,12 @@ from sleevenotes.learn.imagenet import PUBLISHED
 SMALL_PX = 96
 SMALL_POWER = 3.0
 STUDY_PX = 32
+
+PROG_PX = 260
+PROG_CHANNELS = (32, 32, 64, 64, 128, 128, 128)
+PROG_DENSE = 100
+PROG_DROPOUT = 0.25  # the prog study doesn't tell its own; this one is usual in Keras' examples of convolutions
+PLAIN_MEAN, PLAIN_DEVIATION = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)  # pixels in 0..1, as students of Keras feed them
 
 
 def convolution(channels_in: int, channels_out: int, *, stride: int = 1) -> nn.Sequential:
@@ -93,9 +101,85 @@ def study_cnn() -> CoverNetwork:
     )
 
 
+def prog_network(*, batch_norm: bool = True, dropout: bool = True) -> CoverNetwork:
+    """Return the network of a study of prog rock's covers, to be trained from scratch: 0.49 M parameters, D = 100.
+
+    Fieck and Vadlamudi, "Final Project" (the prog study), Methods, without its last layer, one sigmoid output, which is
+    the head. Covers have 260 px; of 128 px and more others go in, too, whose last map is brought to 2 × 2. What follows
+    is not told there, and is our reading: that convolutions are padded by 1, which makes seven poolings possible;
+    that batch norm and dropout take turns after the eight layers, batch norm first; `PROG_DROPOUT`; and that pixels
+    are scaled to 0..1.
+
+    ReLU and pooling may change places, as the larger of two numbers stays the larger: the same results, for a quarter
+    of the work. Only the last convolution has them in the study's order, as its map, 4 × 4, is the one that is
+    explained.
+
+    Parameters
+    ----------
+    batch_norm, dropout
+        Whether it has them; without one of them, the other stays where it is.
+    """
+    layers: list[nn.Module] = []
+    for index, (channels_in, channels) in enumerate(pairwise((3, *PROG_CHANNELS))):
+        layer, relu, pooling = nn.Conv2d(channels_in, channels, 3, padding=1), nn.ReLU(inplace=True), nn.MaxPool2d(2)
+        last = index + 1 == len(PROG_CHANNELS)
+        layers += [layer, relu, pooling] if last else [layer, pooling, relu]
+        # (B, 32, 130, 130), (B, 32, 65, 65), (B, 64, 32, 32), (B, 64, 16, 16), (B, 128, 8, 8), (B, 128, 4, 4),
+        # (B, 128, 2, 2)
+        if index % 2 == 0 and batch_norm:
+            layers.append(nn.BatchNorm2d(channels))
+        if index % 2 == 1 and dropout:
+            layers.append(nn.Dropout(PROG_DROPOUT))
+    rectified = [index for index, layer in enumerate(layers) if isinstance(layer, nn.ReLU)]
+    layers += [
+        nn.AdaptiveAvgPool2d(2),  # changes nothing at 260 px
+        nn.Flatten(),  #            (B, 512)
+        nn.Linear(512, PROG_DENSE),
+        nn.ReLU(inplace=True),
+        *([nn.Dropout(PROG_DROPOUT)] if dropout else []),
+        nn.Unflatten(1, (PROG_DENSE, 1, 1)),
+    ]
+    return CoverNetwork(nn.Sequential(*layers), PLAIN_MEAN, PLAIN_DEVIATION, explained=f"features.{rectified[-1]}")
+
+
+def prog_first() -> CoverNetwork:
+    """Return what may have been the prog study's first network, lightly regularised: 0.30 M parameters, D = 100.
+
+    It is not described there; this is our reading of "a simple model with little regularization layers": less than
+    half as deep, pooled more coarsely, and with a single dropout. Covers have 260 px, or 64 px and more.
+    """
+    return CoverNetwork(
+        nn.Sequential(  # at 260 px
+            nn.Conv2d(3, 32, 3, padding=1),
+            nn.MaxPool2d(4),  #           (B,  32, 65, 65)
+            nn.ReLU(inplace=True),  #     after pooling, as in `prog_network`
+            nn.Conv2d(32, 64, 3, padding=1),
+            nn.MaxPool2d(4),  #           (B,  64, 16, 16)
+            nn.ReLU(inplace=True),
+            nn.Conv2d(64, 128, 3, padding=1),
+            nn.ReLU(inplace=True),  #     (B, 128, 16, 16)
+            nn.MaxPool2d(4),  #           (B, 128, 4, 4)
+            nn.AdaptiveAvgPool2d(4),  #   changes nothing at 260 px
+            nn.Flatten(),  #              (B, 2048)
+            nn.Linear(2048, PROG_DENSE),
+            nn.ReLU(inplace=True),
+            nn.Dropout(PROG_DROPOUT),
+            nn.Unflatten(1, (PROG_DENSE, 1, 1)),
+        ),
+        PLAIN_MEAN,
+        PLAIN_DEVIATION,
+        explained="features.7",
+    )
+
+
 ARCHITECTURES: dict[str, Callable[[], CoverNetwork]] = {
     "small": small_network,
     "study_cnn": study_cnn,
+    "prog_cnn": prog_network,
+    "prog_cnn_plain": partial(prog_network, batch_norm=False, dropout=False),
+    "prog_cnn_dropout": partial(prog_network, batch_norm=False),
+    "prog_cnn_batchnorm": partial(prog_network, dropout=False),
+    "prog_first": prog_first,
     **PUBLISHED,
 }
 

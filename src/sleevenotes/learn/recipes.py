@@ -6,6 +6,8 @@ name         features                                   head
 `color`      histogram of 8 × 8 × 8 bins of colour       logistic regression, its strength chosen on valid
 `small`      our own network, trained from scratch       linear, trained with the network; stops early on valid
 `mobilenet`  MobileNetV2, pretrained on ImageNet, frozen logistic regression, its strength chosen on valid
+`prog_cnn`   the network of a study of prog covers, from  linear, trained with the network; the epoch with the
+             scratch, 260 px                            smallest loss on valid is kept
 ============ ========================================== =====================================================
 
 Every model is calibrated on valid. Nothing here looks at the test split; only `judge.evaluation` does.
@@ -57,8 +59,10 @@ if TYPE_CHECKING:
     from sleevenotes.learn.cover_network import CoverNetwork
     from sleevenotes.learn.training import TrainingSettings
 
-NAMES = ("color", "small", "mobilenet")
+NAMES = ("color", "small", "mobilenet", "prog_cnn")
+SCRATCH = ("small", "prog_cnn")  # networks that are trained from scratch, and have epochs
 FEW_VALID_COVERS = 30
+PROG_EPOCHS = 50
 PREFIX = "network."  # of the network's parameters among a model's weights
 
 
@@ -153,7 +157,7 @@ def train(dataset: Dataset, name: str, out: Path, options: Options | None = None
     dataset
         Split by `sleevenotes split`.
     name
-        `color`, `small` or `mobilenet`.
+        One of `NAMES`.
     out
         The model's folder.
     options
@@ -184,7 +188,7 @@ def train(dataset: Dataset, name: str, out: Path, options: Options | None = None
     if name == "mobilenet" and not options.backbone_of:
         # they may be missing, and nothing shall be lost by that
         backbones.find("mobilenet_v2", weights=options.weights, say=options.say)
-    goes_on = options.resume and name == "small" and not (out / CARD_NAME).exists()
+    goes_on = options.resume and name in SCRATCH and not (out / CARD_NAME).exists()
     _clear(out, () if goes_on else MADE)
     out.mkdir(parents=True, exist_ok=True)
     made = _RECIPES[name](sides, out, options)
@@ -245,17 +249,30 @@ def _borrowed_backbone(folder: Path, out: Path) -> tuple[dict[str, Any], dict[st
 
 
 def _small(sides: Sides, out: Path, options: Options) -> _Made:
+    from sleevenotes.learn.networks import SMALL_PX
+
+    return _from_scratch("small", SMALL_PX, sides, out, options)
+
+
+def _prog_cnn(sides: Sides, out: Path, options: Options) -> _Made:
+    from sleevenotes.learn.networks import PROG_PX
+
+    return _from_scratch("prog_cnn", PROG_PX, sides, out, options)
+
+
+def _from_scratch(name: str, size_px: int, sides: Sides, out: Path, options: Options) -> _Made:
+    """Train the network of `learn.networks.ARCHITECTURES` that bears the recipe's name."""
     import torch
 
-    from sleevenotes.learn.networks import SMALL_PX, small_network
+    from sleevenotes.learn.networks import ARCHITECTURES
     from sleevenotes.learn.training import Side, train_network
 
-    settings = _training_settings(options)
-    pixels = _pixels(sides, SMALL_PX, options)
+    settings = _training_settings(name, options)
+    pixels = _pixels(sides, size_px, options)
     train_side, valid_side = (Side(*both) for both in zip(pixels, sides.truth, strict=True))
     torch.manual_seed(options.seed)
     trained = train_network(
-        small_network(),
+        ARCHITECTURES[name](),
         (train_side, valid_side),
         task=sides.task.kind,
         genres=len(sides.task.genres),
@@ -266,25 +283,42 @@ def _small(sides: Sides, out: Path, options: Options) -> _Made:
         fingerprint=sides.train.fingerprint + sides.valid.fingerprint,
         report=lambda epoch, epochs: options.progress(epoch.epoch, epochs),
     )
-    _export(trained.network, out, SMALL_PX)
-    extractor = NetworkExtractor(out / NETWORK_NAME, SMALL_PX)
-    valid_logits = trained.head.logits(dataset_features(sides.valid, extractor))
+    _export(trained.network, out, size_px)
+    extractor = NetworkExtractor(out / NETWORK_NAME, size_px)
+    head = centred(trained.head) if sides.task.kind == "binary" else trained.head
+    valid_logits = head.logits(dataset_features(sides.valid, extractor))
     best = min(trained.history, key=lambda epoch: epoch.valid_loss)
     how = {
         "kind": "linear, trained with the network",
         "settings": settings.told(),
+        "precision": trained.precision,  # what it learnt with; it predicts with float32 in any case
         "epochs": len(trained.history),
         "best_epoch": best.epoch,
     }
-    network = _network_card("small", trained.network, extractor)
-    return _Made(trained.head, valid_logits, SMALL_PX, how, network=network, parameters=_parameters(trained.network))
+    network = _network_card(name, trained.network, extractor)
+    return _Made(head, valid_logits, size_px, how, network=network, parameters=_parameters(trained.network))
 
 
 _RECIPES: dict[str, Callable[[Sides, Path, Options], _Made]] = {
     "color": _color,
     "small": _small,
     "mobilenet": _mobilenet,
+    "prog_cnn": _prog_cnn,
 }
+
+
+def centred(head: Head) -> Head:
+    """Return a head of two genres with half of the difference for one and against the other, and the same proba.
+
+    A network learns one logit of two genres, and the other's is 0 whatever the cover: no map could be drawn of what
+    speaks for it.
+
+    Examples
+    --------
+    >>> centred(Head(np.array([[2.0], [0.0]], np.float32), np.array([1.0, 0.0], np.float32))).weight.tolist()
+    [[1.0], [-1.0]]
+    """
+    return Head(head.weight - head.weight.mean(axis=0), head.bias - head.bias.mean())
 
 
 def _fit_head(
@@ -434,17 +468,37 @@ def _is_trained(out: Path, name: str, sides: Sides, options: Options) -> bool:
         "task": (card["task"], tuple(card["genres"])) == (sides.task.kind, sides.task.genres),
         "train": card["dataset"]["fingerprint"] == sides.train.fingerprint,
         "valid": card["dataset"]["valid_fingerprint"] == sides.valid.fingerprint,
-        "settings": name != "small" or card["head"]["settings"] == _training_settings(options).told(),
+        "settings": name not in SCRATCH or _same_settings(card["head"]["settings"], _training_settings(name, options)),
         "weights": not (card["backbone"] and options.weights)
         or backbones.find(card["backbone"]["name"], weights=options.weights).sha256 == card["backbone"]["sha256"],
     }
     return all(same.values())
 
 
-def _training_settings(options: Options) -> TrainingSettings:
+def _same_settings(told: dict[str, Any], asked: TrainingSettings) -> bool:
+    """Return whether a card tells the settings that are asked for; where any precision will do, any was right."""
+    told = told | {"precision": "auto"} if asked.precision == "auto" else told
+    return told == asked.told()
+
+
+def _training_settings(name: str, options: Options) -> TrainingSettings:
+    return options.training or settings_of(name, None)
+
+
+def settings_of(name: str, epochs: int | None) -> TrainingSettings:
+    """Return how a network is trained from scratch where nothing else is asked, for so many epochs if they are given.
+
+    `prog_cnn` as its study has it: Adam at one rate, no cover changed, and all of its epochs.
+    """
     from sleevenotes.learn.training import TrainingSettings
 
-    return options.training or TrainingSettings()
+    if name != "prog_cnn":
+        return TrainingSettings() if epochs is None else TrainingSettings(epochs=epochs)
+    all_epochs = epochs or PROG_EPOCHS
+    return TrainingSettings(
+        epochs=all_epochs, batch=32, rate=1e-3, warm_up=0, decay=0.0, dropout=0.0, patience=all_epochs,
+        optimizer="adam", schedule="constant", augmented=False, precision="auto",
+    )  # fmt: skip
 
 
 # what a training makes, but for the log of its scorings: who tunes on the test split shall see it
