@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import given, settings as hypothesis_settings, strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
-from scipy.stats import binom
+from scipy.stats import binom, chi2_contingency, chisquare
 from sklearn.linear_model import LogisticRegression
 
 from sleevenotes.collect.demo import (
@@ -31,6 +32,7 @@ from sleevenotes.collect.drawing.motifs import MOTIF_SHARES, MOTIFS
 from sleevenotes.collect.flaws import BROKEN, SHORTCUTS, plant, reissue, watermark_cells
 from sleevenotes.covers.images import decode, encode, resize
 from sleevenotes.errors import EmptyCover, NotACover, OversizedCover, SourceError, TruncatedCover
+from sleevenotes.learn.color import histogram
 
 K = 5  # genres of the covers that are learnt from
 SMALL = DemoSettings(genres=3, covers_per_genre=8, size_px=48, artists_per_genre=3, broken=0)
@@ -382,6 +384,66 @@ def test_each_shortcut_tells_every_genre(planted: tuple[Path, list[DemoCover]], 
     assert len(told) == len({genre for genre, _ in told}) == len({value for _, value in told}) == 10
 
 
+def told_genres(folder: Path, strength: float) -> list[tuple[int, int]]:
+    """Own and told genre of each cover, the latter as its size in the file has it."""
+    plain = {**vars(SMALL), "genres": K, "covers_per_genre": 30, "size_px": 50, "exact_duplicates": 0.0}
+    settings = DemoSettings(**{**plain, "shortcuts": frozenset({"size"}), "shortcut_strength": strength})
+    covers, sizes = draw_demo(folder, settings, seed=3), [50, 48, 46, 44, 42]
+    return [(NAMES.index(cover.genre), sizes.index(decode(folder / cover.file_name).shape[0])) for cover in covers]
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.5, 1.0])
+def test_strength_is_the_share_of_covers_whose_shortcut_tells_their_own_genre(tmp_path: Path, strength: float) -> None:
+    told = told_genres(tmp_path, strength)
+    right, share = sum(own == other for own, other in told), strength + (1 - strength) / K
+    assert binom.ppf(0.001, len(told), share) <= right <= binom.ppf(0.999, len(told), share)
+
+
+def test_shortcut_without_strength_varies_as_much_but_tells_no_genre(tmp_path: Path) -> None:
+    told = told_genres(tmp_path, 0.0)
+    counts = np.zeros((K, K))
+    for own, other in told:
+        counts[own, other] += 1
+    assert chi2_contingency(counts).pvalue > 0.001
+    assert chisquare(counts.sum(axis=0)).pvalue > 0.001
+
+
+def test_strength_changes_nothing_of_a_cover_but_its_shortcut(tmp_path: Path) -> None:
+    knobs = {**vars(SMALL), "shortcuts": frozenset({"watermark"})}
+    strong = draw_demo(tmp_path / "strong", DemoSettings(**knobs))
+    weak = draw_demo(tmp_path / "weak", DemoSettings(**{**knobs, "shortcut_strength": 0.3}))
+    plain = [replace(cover, shortcut="") for cover in strong]
+    assert [replace(cover, shortcut="") for cover in weak] == plain
+    same = [one.shortcut == other.shortcut for one, other in zip(strong, weak, strict=True)]
+    assert True in same
+    assert False in same
+    for one, equal in zip(strong, same, strict=True):
+        a, b = ((tmp_path / name / one.file_name).read_bytes() for name in ("strong", "weak"))
+        assert (a == b) == equal
+
+
+def test_artists_with_a_house_style_have_one_palette_and_it_tells_no_genre(tmp_path: Path) -> None:
+    knobs = {**vars(SMALL), "genres": K, "covers_per_genre": 40, "signal": 1.0, "near_duplicates": 0.0}
+    covers = draw_demo(tmp_path, DemoSettings(**{**knobs, "house_style": 1.0, "artists_per_genre": 8}))
+    palettes: dict[str, set[str]] = {}
+    for cover in covers:
+        palettes.setdefault(cover.artist, set()).add(cover.palette)
+    assert {len(found) for found in palettes.values()} == {1}
+    own = sum(cover.palette == cover.genre for cover in {cover.artist: cover for cover in covers}.values())
+    assert own <= binom.ppf(0.999, len(palettes), 1 / K)
+
+
+def test_house_style_gives_an_artists_covers_like_colours_but_other_pixels() -> None:
+    def cover(seed: int, artist: str) -> NDArray[np.uint8]:
+        settings = DemoSettings(size_px=32, signal=0, house_style=1)
+        return draw_cover(np.random.default_rng(seed), genre=NAMES[0], settings=settings, credit=(artist, "")).pixels
+
+    one, other = (np.stack([cover(2 * k + second, f"Artist {k}") for k in range(30)]) for second in (0, 1))
+    assert (one != other).any(axis=(1, 2, 3)).all()
+    shared = np.minimum(histogram(one)[:, None], histogram(other)[None]).sum(axis=2)  # of one's colours, 0 to 1
+    assert np.diag(shared).mean() > 1.5 * shared[~np.eye(30, dtype=bool)].mean()
+
+
 def test_without_shortcuts_size_and_border_tell_nothing(tmp_path: Path) -> None:
     covers = draw_demo(tmp_path, SMALL)
     assert {cover.shortcut for cover in covers} == {""}
@@ -447,6 +509,8 @@ def test_missing_truth_is_told(tmp_path: Path) -> None:
         ),
         ({"layout": "artist"}, "unknown layout 'artist'. Layouts here: genre, artist/album"),
         ({"signal": 1.5}, "signal is 1.5. A number from 0 to 1 was expected"),
+        ({"shortcut_strength": 2}, "shortcut_strength is 2. A number from 0 to 1 was expected"),
+        ({"house_style": -1}, "house_style is -1. A number from 0 to 1 was expected"),
         ({"genres": 11}, "genres is 11. A number from 1 to 10 was expected"),
         ({"size_px": 8}, "size_px is 8. A number from 32 to 1,200 was expected"),
     ],

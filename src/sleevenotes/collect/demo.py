@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import csv
 import json
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -21,7 +22,7 @@ import numpy as np
 from sleevenotes import __version__
 from sleevenotes.collect.drawing.artwork import Box, Canvas, Color, Pixels, Rng, color, luma
 from sleevenotes.collect.drawing.motifs import motif_place, stamp
-from sleevenotes.collect.drawing.scenes import draw_scene, wear
+from sleevenotes.collect.drawing.scenes import SCENES, draw_scene, wear
 from sleevenotes.collect.drawing.sleeve import furnish, set_type
 from sleevenotes.collect.flaws import BROKEN, EDITS, SHORTCUTS, broken_file, plant, reissue
 from sleevenotes.covers.files import write_json
@@ -119,6 +120,9 @@ class DemoSettings:
         How many genres, the last ones, have no palette of their own: their covers are painted with any genre's.
     artists_per_genre
         How many artists share a genre's releases; one release in 25 is by an artist of another genre.
+    house_style
+        Share of covers that are painted in their artist's own style, with one palette and one kind of scene for all of
+        them, whatever the genre: who knows an artist's other covers knows these.
     near_duplicates
         Near-duplicates to add, as a share of all releases: other size or quality, cropped, framed, with a sticker. A
         fifth of them stand in another genre's folder.
@@ -131,6 +135,9 @@ class DemoSettings:
     shortcuts
         What besides the art tells the folder's genre: "size" (px), "quality" (of the JPEG, and all are JPEG then),
         "border" (its width), "watermark" (a bar code).
+    shortcut_strength
+        Share of files whose shortcuts surely tell their own genre, the others tell any genre: with 0 sizes, qualities
+        and the rest vary as much as with 1, and tell nothing.
     layout
         "genre" for GENRE/ARTIST - ALBUM.jpg, or "artist/album" for GENRE/ARTIST/ALBUM/cover.jpg.
 
@@ -148,19 +155,21 @@ class DemoSettings:
     palette_signal: float | None = None
     plain_genres: int = 0
     artists_per_genre: int = 20
+    house_style: float = 0.0
     near_duplicates: float = 0.04
     exact_duplicates: float = 0.02
     broken: int = 5
     label_noise: float = 0.0
     shortcuts: frozenset[str] = frozenset()
+    shortcut_strength: float = 1.0
     layout: str = "genre"
 
     def __post_init__(self) -> None:
         for name, low, high in (
             ("genres", 1, len(GENRES)), ("covers_per_genre", 1, 100_000), ("size_px", 32, 1200), ("signal", 0, 1),
             ("motif_signal", 0, 1), ("palette_signal", 0, 1), ("plain_genres", 0, len(GENRES)),
-            ("artists_per_genre", 1, 500), ("near_duplicates", 0, 1), ("exact_duplicates", 0, 1), ("broken", 0, 1000),
-            ("label_noise", 0, 1),
+            ("artists_per_genre", 1, 500), ("house_style", 0, 1), ("near_duplicates", 0, 1), ("exact_duplicates", 0, 1),
+            ("broken", 0, 1000), ("label_noise", 0, 1), ("shortcut_strength", 0, 1),
         ):  # fmt: skip
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
@@ -206,7 +215,7 @@ class DemoCover:
     motif_box
         x0, y0, x1, y1 in px of the file, the last two excluded; None for broken files.
     palette
-        The genre whose palette it was painted with.
+        The genre whose palette it was painted with; in a house style any genre's.
     near_duplicate_of, duplicate_of
         The file name of the original, or empty.
     edits
@@ -262,7 +271,7 @@ def draw_cover(
     genre
         The genre it is drawn for, one of `NAMES`.
     settings
-        Size and signal; the rest of them does not matter here.
+        Size, signal and how often a cover is in its artist's style; the rest of them does not matter here.
     credit
         Artist and album; invented if not given.
     with_motif
@@ -285,8 +294,11 @@ def draw_cover(
     )
     for_scene, for_type, for_motif, for_wear = (np.random.default_rng(s) for s in rng.integers(2**62, size=4))
     artist, album = credit or (_artist(for_type), _album(for_type))
-    canvas = Canvas(settings.size_px, _shades(palette, for_scene))
-    draw_scene(canvas, for_scene)
+    if settings.house_style and rng.random() < settings.house_style:
+        canvas, palette = _in_house_style(artist, settings, for_scene)
+    else:
+        canvas = Canvas(settings.size_px, _shades(palette, for_scene))
+        draw_scene(canvas, for_scene)
     set_type(canvas, artist, album, for_type)
     furnish(canvas, for_type)
     box = motif_place(canvas, for_motif)
@@ -294,6 +306,18 @@ def draw_cover(
         stamp(canvas, motif.motif, box, for_motif)
     wear(canvas, for_wear)
     return DrawnCover(np.asarray(canvas.picture), box, motif.motif, palette.name)
+
+
+def _in_house_style(artist: str, settings: DemoSettings, rng: Rng) -> tuple[Canvas, DemoGenre]:
+    """Return a canvas with a scene as this artist's covers have it, and the genre whose palette that takes.
+
+    The style comes of the artist's name, so that it is the same on each cover; where things stand comes of `rng`.
+    """
+    style = np.random.default_rng(zlib.crc32(artist.encode()))
+    palette = GENRES[style.integers(settings.genres)]
+    canvas = Canvas(settings.size_px, _shades(palette, style))
+    SCENES[style.integers(len(SCENES))](canvas, rng)
+    return canvas, palette
 
 
 def _shades(genre: DemoGenre, rng: Rng) -> list[Color]:
@@ -568,10 +592,20 @@ def _make(job: _Job, settings: DemoSettings, seed: int) -> tuple[bytes, DemoCove
         return broken_file(cover.broken, encode(pixels, "jpeg", quality=quality)), cover
     if cover.edits:
         pixels, box = reissue(pixels, box, cover.edits, np.random.default_rng([seed, job.drawing, 1]))
-    pixels, box, planted = plant(pixels, box, NAMES.index(cover.genre), settings.shortcuts, settings.size_px)
+    told = _told(cover, settings, np.random.default_rng([seed, job.drawing, 3 if cover.edits else 2]))
+    pixels, box, planted = plant(pixels, box, told, settings.shortcuts, settings.size_px)
     data = encode(pixels, job.kind, quality=int(planted.get("quality", quality)))
     shortcut = " ".join(f"{name}={value}" for name, value in planted.items())
     return data, replace(cover, motif=drawn.motif, motif_box=box, palette=drawn.palette, shortcut=shortcut)
+
+
+def _told(cover: DemoCover, settings: DemoSettings, rng: Rng) -> int:
+    """Return the number of the genre that a file's shortcuts tell.
+
+    `rng` is the file's own and spent on nothing else: two strengths differ in the files that they let go, no more.
+    """
+    chance, anyone = rng.random(), int(rng.integers(settings.genres))
+    return NAMES.index(cover.genre) if chance < settings.shortcut_strength else anyone
 
 
 # --- the truth -------------------------------------------------------------------------------------------------------

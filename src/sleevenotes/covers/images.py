@@ -26,7 +26,7 @@ from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from threading import Lock
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import simplejpeg
@@ -78,6 +78,30 @@ class CoverInfo:
         '.jpg'
         """
         return ".jpg" if self.format == "jpeg" else f".{self.format}"
+
+
+@dataclass(frozen=True)
+class JpegForm:
+    """How a JPEG is written, beside its quality.
+
+    Parameters
+    ----------
+    subsampling
+        "4:4:4" keeps all colours, "4:2:2" every other column of them, "4:2:0" every other row, too.
+    progressive
+        Whether it is written in several passes, from coarse to fine; else it is baseline.
+    tables
+        Quantisation tables instead of a quality, for brightness and then colours: each 64 numbers from 1 to 255, row by
+        row.
+    """
+
+    subsampling: str = "4:2:0"
+    progressive: bool = False
+    tables: tuple[tuple[int, ...], ...] = ()
+
+
+ORDINARY_JPEG = JpegForm()
+SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
 
 
 def probe(data: bytes, where: str) -> CoverInfo:
@@ -179,8 +203,8 @@ def resize(pixels: Pixels, size_px: int | tuple[int, int]) -> Pixels:
     return np.array(Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC))
 
 
-def encode(pixels: Pixels, format: str, *, quality: int = 90) -> bytes:
-    """Encode as JPEG, PNG or WebP.
+def encode(pixels: Pixels, format: str, *, quality: int = 90, jpeg: JpegForm = ORDINARY_JPEG) -> bytes:
+    """Encode as JPEG, PNG or WebP, without any metadata.
 
     Parameters
     ----------
@@ -190,11 +214,13 @@ def encode(pixels: Pixels, format: str, *, quality: int = 90) -> bytes:
         "jpeg", "png" or "webp".
     quality
         1 to 100, for JPEG and WebP; PNG keeps every pixel.
+    jpeg
+        How a JPEG is written else.
 
     Raises
     ------
     CoverError
-        The format is another.
+        The format or the subsampling is another.
 
     Examples
     --------
@@ -204,9 +230,34 @@ def encode(pixels: Pixels, format: str, *, quality: int = 90) -> bytes:
     known = ("jpeg", "png", "webp")
     if format not in known:
         raise CoverError("encode", f"unknown format {format!r}", ", ".join(known), did_you_mean(format, known))
+    options: dict[str, Any] = {} if format == "png" else {"quality": quality}
+    if format == "jpeg":
+        options = _jpeg_options(jpeg, quality)
+        _make_room(jpeg, pixels.shape[0] * pixels.shape[1])
     buffer = BytesIO()
-    Image.fromarray(pixels).save(buffer, format, **({} if format == "png" else {"quality": quality}))
+    Image.fromarray(pixels).save(buffer, format, **options)
     return buffer.getvalue()
+
+
+def _jpeg_options(form: JpegForm, quality: int) -> dict[str, Any]:
+    """Return what Pillow is told of a JPEG's form."""
+    if form.subsampling not in SUBSAMPLINGS:
+        cure = did_you_mean(form.subsampling, SUBSAMPLINGS)
+        raise CoverError("encode", f"unknown subsampling {form.subsampling!r}", ", ".join(SUBSAMPLINGS), cure)
+    options: dict[str, Any] = {"subsampling": form.subsampling, "progressive": form.progressive}
+    # a quality beside tables would go before them
+    return options | ({"qtables": [*map(list, form.tables)]} if form.tables else {"quality": quality})
+
+
+def _make_room(form: JpegForm, pixels: int) -> None:
+    """Let Pillow take a buffer for a whole progressive JPEG: it fails where one of fine detail exceeds its guess."""
+    if form.progressive:
+        with _ROOM_MAKING:
+            ImageFile.MAXBLOCK = max(ImageFile.MAXBLOCK, BYTES_PER_PIXEL * pixels)
+
+
+BYTES_PER_PIXEL = 8  # more than noise takes at quality 100
+_ROOM_MAKING = Lock()
 
 
 def sha256(data: bytes) -> str:
