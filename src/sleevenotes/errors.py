@@ -14,7 +14,8 @@ Every error of sleevenotes reads the same in the library, on the command line an
     ├── SplitError              train, valid and test
     ├── WeightsError            pretrained weights: missing, or not the ones named
     ├── ModelError              a model folder, or what was asked of it
-    └── EvaluationError         nothing to evaluate, or figures that do not fit together
+    ├── EvaluationError         nothing to evaluate, or figures that do not fit together
+    └── AuditError              what was asked of the audit can't be audited
 
 `SleevenotesWarning` is for what is doubtful but legal, with the number that makes it so.
 """
@@ -135,6 +136,10 @@ class ModelError(SleevenotesError):
 
 class EvaluationError(SleevenotesError):
     """There is nothing to evaluate, or its parts do not fit together."""
+
+
+class AuditError(SleevenotesError):
+    """What was asked of the audit can't be audited."""
 
 
 class SleevenotesWarning(UserWarning):

@@ -124,7 +124,7 @@ def _split(journey: Journey) -> str:
 
 
 def _train(journey: Journey, dataset: Dataset, say: Callable[..., None], progress_bar: ProgressBar) -> Model:
-    from sleevenotes.learn.recipes import Options, default_name, train
+    from sleevenotes.learn.recipes import Options, default_name, settings_of, train
 
     name = journey.model or default_name()
     if not journey.model:
@@ -135,19 +135,11 @@ def _train(journey: Journey, dataset: Dataset, say: Callable[..., None], progres
             seed=journey.seed,
             weights=journey.weights,
             resume=True,
-            training=_training(journey),
+            training=settings_of(name, journey.epochs) if journey.epochs else None,
             say=say,
             progress=progress,
         )
         return train(dataset, name, journey.out / "model", options)
-
-
-def _training(journey: Journey) -> Any:
-    if journey.epochs is None:
-        return None
-    from sleevenotes.learn.training import TrainingSettings
-
-    return TrainingSettings(epochs=journey.epochs)
 
 
 def _evaluate(journey: Journey, model: Model, dataset: Dataset, progress_bar: ProgressBar) -> dict[str, Any]:

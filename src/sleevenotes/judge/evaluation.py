@@ -269,7 +269,7 @@ def _folded(
     options = Options(
         seed=model.card["seed"],
         resume=True,
-        training=_training_settings(model),
+        training=training_settings(model),
         backbone_of=model.folder if model.card["backbone"] else None,
     )
     scored = cross_validate(dataset, model.name, out / "folds", folds=folds, options=options, progress=progress)
@@ -282,7 +282,7 @@ def _folded(
     return {"k": folds, **kept, "accuracy_per_training": each, "spread": float(np.std(each, ddof=1))}
 
 
-def _training_settings(model: Model) -> Any:
+def training_settings(model: Model) -> Any:
     """Return how a model's network was trained; None where no network was."""
     if "settings" not in model.card["head"]:
         return None

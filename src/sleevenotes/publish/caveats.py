@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sleevenotes.covers.tasks import KINDS, Task
 from sleevenotes.publish.plots import estimate_words, share_words
@@ -20,6 +20,7 @@ NAMED = 6
 TELLING = 0.05  # that much better than the commonest genre: size and file type give genres away …
 NOISE = 1.5  # … and better by this over √n, two standard deviations of such a difference
 WIDE = 0.10
+MAPS = 9  # the check of the audit that is about explanations alone
 
 
 class Caveat(NamedTuple):
@@ -32,6 +33,7 @@ class Caveat(NamedTuple):
 def caveats(results: Results) -> list[Caveat]:
     """Return everything that limits what the figures mean."""
     found = [
+        audited(results),
         _stale(results),
         _not_test(results),
         _artists(results),
@@ -45,6 +47,26 @@ def caveats(results: Results) -> list[Caveat]:
         _one_collection(results),
     ]
     return [caveat for caveat in found if caveat is not None]
+
+
+def audited(results: Results) -> Caveat | None:
+    """Return what the audit thinks of all figures: None where it found nothing, or was not made of these covers."""
+    if results.audit is None or not results.audit.fits:
+        return None
+    verdict = results.audit.told["verdict"]
+    at_fault = [each for each in results.audit.told["findings"] if each["verdict"] == verdict]
+    titles = [str(each.get("title") or each.get("id") or "?") for each in at_fault]
+    named = "; ".join(titles[:NAMED]) + (f" and {len(titles) - NAMED} more" if len(titles) > NAMED else "")
+    found = f"It found: {named}." if named else "It does not say why."
+    if verdict == "broken" and {each.get("check") for each in at_fault} == {MAPS}:
+        words = f"{found} The heat maps of this report do not show what the model goes by."
+        return Caveat("The audit calls its maps broken.", words)
+    if verdict == "broken":
+        words = f"{found} Until that is mended, the figures of this report say nothing that can be relied on."
+        return Caveat("The audit calls this broken.", words)
+    if verdict == "suspicious":
+        return Caveat("The audit calls this suspicious.", f"{found} Read the figures with that in mind.")
+    return None
 
 
 def telling_files(values: Sequence[str], genres: Sequence[str]) -> tuple[float, float]:
@@ -134,13 +156,20 @@ def _artists(results: Results) -> Caveat | None:
     return Caveat("Artists are unknown.", words)
 
 
-def _shortcuts(results: Results) -> Caveat:
+def _shortcuts(results: Results) -> Caveat | None:
+    if results.audit is not None and results.audit.fits:
+        findings = results.audit.told["findings"]
+        if {1, 2} <= {each.get("check") for each in findings}:
+            return _known_shortcuts(findings)
     sizes = zip(results.dataset.column("width"), results.dataset.column("height"), strict=True)
     types = [PurePosixPath(name).suffix.lower() for name in results.dataset.file_names]
     outsides = [f"{width}×{height} {ending}" for (width, height), ending in zip(sizes, types, strict=True)]
     seen = [(outside, genres[0]) for outside, genres in zip(outsides, results.truths(), strict=True) if genres]
     telling, guessing = telling_files([outside for outside, _ in seen], [genre for _, genre in seen])
-    rest = "Compression, borders, scanners and watermarks were not looked into: each may differ by genre too."
+    rest = (
+        "Compression, borders, scanners and watermarks were not looked into: each may differ by genre too. "
+        "`sleevenotes audit` looks."
+    )
     if telling > guessing + max(TELLING, NOISE / math.sqrt(max(1, len(seen)))):
         words = (
             f"From size and type of the files alone, without a look at the covers, {share_words(telling)} of the "
@@ -149,6 +178,17 @@ def _shortcuts(results: Results) -> Caveat:
         )
         return Caveat("The files give the genres away.", words)
     words = f"The size and the type of the files alone do not tell the genres apart, which is good. {rest}"
+    return Caveat("Shortcuts are not ruled out.", words)
+
+
+def _known_shortcuts(findings: Sequence[Mapping[str, Any]]) -> Caveat | None:
+    """Return what is left to say once files and pixels were audited; None where they were not clean: that is told."""
+    if any(each["verdict"] != "clean" for each in findings if each.get("check") in (1, 2)):
+        return None
+    words = (
+        "The audit looked at the files and for their traces in the pixels, and found nothing that tells the genres "
+        "apart. It finds the shortcuts that it knows; there may be others."
+    )
     return Caveat("Shortcuts are not ruled out.", words)
 
 

@@ -77,6 +77,7 @@ MODELS = {
     "small": "A small neural network, trained from scratch on these covers alone.",
     "mobilenet": "MobileNetV2, a network that has learnt to see from photographs, is left as it is; only a simple "
     "last step (a logistic regression) is learnt from these covers.",
+    "prog_cnn": "The network of a study of prog covers, of seven convolutions, trained from scratch on these covers.",
 }
 
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from sleevenotes import __version__
 from sleevenotes.covers.files import replacing
-from sleevenotes.publish import cover_sections, figure_sections
-from sleevenotes.publish.caveats import caveats
+from sleevenotes.publish import audit_section, cover_sections, figure_sections
+from sleevenotes.publish.caveats import Caveat, audited, caveats
 from sleevenotes.publish.figure_sections import counted
 from sleevenotes.publish.pictures import Pictures, sleeve_covers
 from sleevenotes.publish.plots import printable, share_words
@@ -49,7 +49,7 @@ def write_report(
     dataset, model
         The folders.
     evaluation
-        `evaluation.json`, or the folder it lies in; a `curve.json` beside it is shown too.
+        `evaluation.json`, or the folder it lies in; a `curve.json` and an audit beside it are shown too.
     predictions
         `predictions.csv`.
     explanations
@@ -90,6 +90,7 @@ def render(results: Results, *, covers: bool = True, title: str | None = None) -
         "task": results.task,
         "evaluation": results.evaluation,
         "verdict": _verdict(results),
+        "alarm": _alarm(results),
         "headline": figure_sections.headline(results),
         "sleeve": pictures.sleeve([results.dataset.path(row) for row in sleeve_covers(results)]) if covers else None,
         "dataset": cover_sections.shelves(results, pictures),
@@ -98,6 +99,7 @@ def render(results: Results, *, covers: bool = True, title: str | None = None) -
         "genres": figure_sections.genres(results),
         "confusion": figure_sections.confusion(results),
         "answers": cover_sections.answers(results, pictures),
+        "audit": audit_section.section(results, pictures),
         "reliability": figure_sections.reliability(results),
         "caveats": caveats(results),
         "training": figure_sections.training(results),
@@ -125,6 +127,12 @@ def _verdict(results: Results) -> tuple[str, str]:
     verdict = str(results.evaluation["verdict"]).strip()
     first, dot, rest = verdict.partition(". ")
     return (first + ".", rest) if dot and len(verdict) > LONG_VERDICT else (verdict, "")
+
+
+def _alarm(results: Results) -> Caveat | None:
+    """Return what must be read before any figure: that the audit calls this broken."""
+    broken = results.audit is not None and results.audit.told["verdict"] == "broken"
+    return audited(results) if broken else None
 
 
 def _catalogue(results: Results) -> str:

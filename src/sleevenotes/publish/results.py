@@ -17,10 +17,13 @@ from typing import Any
 from sleevenotes.covers.dataset import Dataset
 from sleevenotes.covers.images import sha256
 from sleevenotes.errors import EvaluationError, ModelError, SleevenotesError
+from sleevenotes.judge.audit.findings import VERDICTS
 
 EVALUATION_NAME = "evaluation.json"
 EXPLANATIONS_NAME = "explanations.json"
 CURVE_NAME = "curve.json"
+AUDIT_NAME = "audit.json"
+AUDIT_CURE = "Run `sleevenotes audit` again"
 NEWEST_FORMAT = 1
 MAIN_FIGURE = {"single": "accuracy", "binary": "accuracy", "multi": "label_ranking_ap"}
 PREDICTION_COLUMNS = ("file_name", "truth", "predicted", "correct", "confidence")
@@ -63,6 +66,25 @@ class Explanation:
 
 
 @dataclass(frozen=True)
+class Audit:
+    """What the hunt for leaks and shortcuts found.
+
+    Parameters
+    ----------
+    folder
+        Where its pictures lie.
+    told
+        `audit.json`.
+    fits
+        Whether it is of the very covers that the report is of.
+    """
+
+    folder: Path
+    told: Mapping[str, Any]
+    fits: bool = True
+
+
+@dataclass(frozen=True)
 class Results:
     """All that one run left behind.
 
@@ -86,6 +108,8 @@ class Results:
         `explanations.json`, or None.
     curve
         `curve.json`, or None.
+    audit
+        `audit.json`, or None.
     scorings
         How often the model was scored, by its own log.
     model_sha256
@@ -103,6 +127,7 @@ class Results:
     answers: Sequence[Answer] | None = None
     explanations: Sequence[Explanation] | None = None
     curve: Mapping[str, Any] | None = None
+    audit: Audit | None = None
     scorings: int = 0
     model_sha256: str = ""
     rows: Mapping[str, int] = field(default_factory=dict)
@@ -144,7 +169,8 @@ def read(
     dataset, model
         The folders.
     evaluation
-        `evaluation.json`, or the folder it lies in. A `curve.json` beside it, or in the dataset, is read too.
+        `evaluation.json`, or the folder it lies in. A `curve.json` beside it, or in the dataset, is read too, and an
+        `audit.json` beside it or in `audit/`.
     predictions
         `predictions.csv`.
     explanations
@@ -172,6 +198,7 @@ def read(
         answers=_read_answers(predictions, figures["genres"][0]) if predictions and predictions.is_file() else None,
         explanations=_read_explanations(explanations) if explanations and explanations.exists() else None,
         curve=read_json(curves[0], EvaluationError, "Run `sleevenotes curve DATASET`") if curves else None,
+        audit=_audit_beside(evaluation, covers),
         scorings=_lines(log) if log.is_file() else 0,
         model_sha256=sha256((model / "model.json").read_bytes()),
         rows={name: at for at, name in enumerate(covers.file_names)},
@@ -227,6 +254,41 @@ def _read_evaluation(path: Path) -> dict[str, Any]:
     if not isinstance(figures["genres"], list) or (task == "binary" and len(figures["genres"]) != 2):
         raise EvaluationError(str(path), "genres that do not fit the task", "A list of names", cure)
     return figures
+
+
+def read_audit(path: Path) -> dict[str, Any]:
+    """Return what an `audit.json` holds, once it is certain that every finding has a verdict.
+
+    Raises
+    ------
+    EvaluationError
+        Where it is missing, or is no whole audit.
+    """
+    audit = read_json(path, EvaluationError, AUDIT_CURE)
+    written = audit.get("format", NEWEST_FORMAT)
+    if not isinstance(written, int) or written > NEWEST_FORMAT:
+        known = f"At most format {NEWEST_FORMAT} is read here"
+        raise EvaluationError(str(path), f"format {written!r}", known, "Update sleevenotes")
+    findings = audit.get("findings")
+    if not isinstance(findings, list) or not all(isinstance(finding, dict) for finding in findings):
+        raise EvaluationError(str(path), "no list of findings", "A whole audit was expected", AUDIT_CURE)
+    for verdict in (audit.get("verdict"), *(finding.get("verdict") for finding in findings)):
+        if verdict not in VERDICTS:
+            known = f"One of {', '.join(VERDICTS)} was expected"
+            raise EvaluationError(str(path), f"verdict {verdict!r}", known, AUDIT_CURE)
+    return audit
+
+
+def _audit_beside(evaluation: Path, dataset: Dataset) -> Audit | None:
+    """Return the audit that lies beside an evaluation; None where there is none."""
+    places = (evaluation.parent / "audit" / AUDIT_NAME, evaluation.parent / AUDIT_NAME)
+    path = next((place for place in places if place.is_file()), None)
+    if path is None:
+        return None
+    told = read_audit(path)
+    of = told.get("dataset")
+    fits = isinstance(of, dict) and of.get("fingerprint") == dataset.fingerprint
+    return Audit(path.parent, told, fits)
 
 
 def read_json(path: Path, error: type[SleevenotesError], cure: str) -> dict[str, Any]:
@@ -307,12 +369,12 @@ def _explanation(entry: Mapping[str, Any], folder: Path) -> Explanation:
             correct=correct if isinstance(correct, bool) else None,
         ),
         genre=str(entry.get("genre") or predicted),
-        cover=_inside(folder, entry.get("cover")),
-        overlay=_inside(folder, entry.get("overlay")),
+        cover=inside(folder, entry.get("cover")),
+        overlay=inside(folder, entry.get("overlay")),
     )
 
 
-def _inside(folder: Path, name: object) -> Path | None:
+def inside(folder: Path, name: object) -> Path | None:
     """Return a file of a folder, and nothing that lies elsewhere: a report must not carry off other pictures."""
     if not isinstance(name, str) or not name or "\x00" in name:
         return None

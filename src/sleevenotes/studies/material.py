@@ -27,6 +27,12 @@ Indices = NDArray[np.intp]
 Progress = Callable[[int, int], None]
 
 
+def called(dataset: Dataset) -> str:
+    """Return what a dataset is called: its folder, or the folder around one that is called just that."""
+    folder = dataset.folder.resolve()
+    return folder.parent.name if folder.name == "dataset" else folder.name
+
+
 @dataclass(frozen=True)
 class Quick:
     """What a quick run leaves out, so that it can be looked at within minutes; its figures are good for nothing else.

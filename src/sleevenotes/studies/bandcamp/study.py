@@ -25,7 +25,7 @@ from sleevenotes.errors import EvaluationError
 from sleevenotes.learn import backbones
 from sleevenotes.studies.bandcamp import colors, leaks, methods, networks, order, transfer, wishes
 from sleevenotes.studies.bandcamp.paper import paper, put_right, same_genre
-from sleevenotes.studies.material import Material, Progress, Quick
+from sleevenotes.studies.material import Material, Progress, Quick, called
 from sleevenotes.studies.parts import Parts
 from sleevenotes.studies.record import Column, Figure, Section, Table
 
@@ -142,7 +142,7 @@ def _data(material: Material, dataset: Dataset) -> Section:
     told = Section("data", "The covers")
     covers, k = paper()["covers"], len(material.genres)
     low, high = covers["train_a_genre"]
-    columns = [Column("Bandcamp", "paper", "text"), Column(_name(dataset), "ours", "text")]
+    columns = [Column("Bandcamp", "paper", "text"), Column(called(dataset), "ours", "text")]
     table = Table("data-table", "The paper's covers, and these", material.covers_words, columns)
     counts = np.bincount(material.truth("learn"), minlength=k)
     tests = np.bincount(material.truth("test"), minlength=k)
@@ -245,16 +245,10 @@ def _sampling(material: Material, out: Path) -> Section:
     return told
 
 
-def _name(dataset: Dataset) -> str:
-    """Return what a dataset is called: its folder, or the folder around one that is called just that."""
-    folder = dataset.folder.resolve()
-    return folder.parent.name if folder.name == "dataset" else folder.name
-
-
 def _dataset_told(material: Material, dataset: Dataset) -> dict[str, Any]:
     counts = np.bincount(material.all_truth, minlength=len(material.genres)).tolist()
     return {
-        "name": _name(dataset),
+        "name": called(dataset),
         "fingerprint": material.dataset.fingerprint,
         "genres": list(material.genres),
         "covers": {side: material.count(side) for side in ("train", "valid", "test")},

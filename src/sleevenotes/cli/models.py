@@ -1,0 +1,263 @@
+"""Verbs from data to a model, and from a model to words: train to run."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sleevenotes.cli.options import (
+    DatasetArgument,
+    EpochsOption,
+    GenreOption,
+    LayoutOption,
+    ModelArgument,
+    NameOption,
+    SeedOption,
+    SeparatorOption,
+    TaskOption,
+    WeightsOption,
+    training_options,
+)
+from sleevenotes.cli.program import app
+from sleevenotes.cli.terminal import print_table, progress_bar, say
+
+
+@app.command()
+def train(
+    dataset: DatasetArgument,
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="MODEL", help="The model's folder.")],
+    model: NameOption = "",
+    weights: WeightsOption = None,
+    epochs: EpochsOption = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where a stopped training left off.")] = False,
+    seed: SeedOption = 0,
+) -> None:
+    """Train a model on train, with its settings chosen and its percentages calibrated on valid.
+
+    Example: sleevenotes train out/dataset --model small -o out/model
+    """
+    from sleevenotes.covers.dataset import Dataset
+    from sleevenotes.learn.recipes import default_name, train as train_model
+
+    name = model or default_name()
+    with progress_bar(f"training {name}") as progress:
+        trained = train_model(
+            Dataset.open(dataset),
+            name,
+            out,
+            training_options(name, seed, weights, epochs, resume=resume, progress=progress),
+        )
+    found = trained.card["calibration"]
+    say(
+        f"{trained.name} is in {out}: {trained.task}, {len(trained.genres)} genres",
+        f"{found['valid_hit_rate']:.1%} of the {found['n']:,} covers in valid are named right; its settings were "
+        "chosen there, so `evaluate` tells what to expect",
+    )
+
+
+@app.command()
+def evaluate(
+    model: ModelArgument,
+    dataset: DatasetArgument,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="FOLDER", help="Default: the model's folder.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="train, valid, test, or all for a foreign dataset.")] = "test",
+    folds: Annotated[int, typer.Option(min=0, help="Also train so many times anew, and pool the answers.")] = 0,
+    resamples: Annotated[int, typer.Option(min=100, help="Of the bootstrap over groups.")] = 2000,
+    seed: SeedOption = 0,
+) -> None:
+    """Measure a model on covers it has never seen, with intervals and beside its baselines.
+
+    Example: sleevenotes evaluate out/model out/dataset -o out
+    """
+    from sleevenotes.covers.dataset import Dataset
+    from sleevenotes.judge.evaluation import evaluate as evaluate_model, figure_rows
+    from sleevenotes.learn.model import Model
+
+    with progress_bar("evaluating") as progress:
+        evaluation = evaluate_model(
+            Model.load(model),
+            Dataset.open(dataset),
+            out or model,
+            split=split,
+            folds=folds,
+            resamples=resamples,
+            seed=seed,
+            progress=progress,
+        )
+    print_table(("figure", "value", "95 % interval"), figure_rows(evaluation))
+    say(evaluation["verdict"], *(baseline["words"] for baseline in evaluation["baselines"].values()))
+
+
+@app.command()
+def curve(
+    dataset: DatasetArgument,
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="FOLDER", help="For curve.json and curve.svg.")],
+    model: NameOption = "",
+    weights: WeightsOption = None,
+    epochs: EpochsOption = None,
+    steps: Annotated[int, typer.Option(min=2, max=8, help="How often train is halved, and one.")] = 4,
+    repeats: Annotated[int, typer.Option(min=1, help="Draws of covers a step.")] = 3,
+    seed: SeedOption = 0,
+) -> None:
+    """Draw accuracy over the number of covers, to see whether more of them would help.
+
+    It is measured on valid; the test split is left alone.
+
+    Example: sleevenotes curve out/dataset --model color -o out/curve
+    """
+    from sleevenotes.covers.dataset import Dataset
+    from sleevenotes.judge.curve import curve as draw_curve
+    from sleevenotes.learn.recipes import default_name
+    from sleevenotes.publish.plots import lines
+
+    name = model or default_name()
+    with progress_bar("training") as progress:
+        result = draw_curve(
+            Dataset.open(dataset),
+            name,
+            out,
+            steps=steps,
+            repeats=repeats,
+            options=training_options(name, seed, weights, epochs),
+            progress=progress,
+        )
+    points, metric = result["points"], result["metric"].replace("_", " ")
+    covers = [point["covers"] for point in points]
+    figure = lines(
+        covers, {metric: points}, name="curve", title=f"{result['model']}: {metric} on valid", axis="covers in train"
+    )
+    (out / "curve.svg").write_text(figure, encoding="utf-8")
+    rows = [
+        (f"{point['covers']:,}", f"{point['value']:.3f}", f"{point['low']:.3f} to {point['high']:.3f}")
+        for point in points
+    ]
+    print_table(("covers in train", metric, "95 % interval"), rows)
+    say(result["words"], f"Figure: {out / 'curve.svg'}")
+
+
+@app.command()
+def predict(
+    model: ModelArgument,
+    covers: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE|FOLDER|-", help="Covers; `-` reads one, or a list of files, from stdin."),
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="A line of JSON a cover.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="A line of CSV a cover.")] = False,
+    top: Annotated[int, typer.Option(min=1, help="How many genres.")] = 3,
+) -> None:
+    """Name the likeliest genres of covers, one line each, in the order given.
+
+    The exit code is 1 when a cover could not be read; its line says why.
+
+    Example: sleevenotes predict out/model covers --csv
+    """
+    from sleevenotes.learn.model import Model
+    from sleevenotes.publish.predictions import covers_named, write_csv, write_json_lines, write_table
+
+    if as_json and as_csv:
+        raise typer.BadParameter("--json and --csv exclude each other")
+    loaded = Model.load(model)
+    sources, names = covers_named(covers, sys.stdin.buffer)
+    predictions = loaded.predict(sources, names=names)
+    write = write_json_lines if as_json else write_csv if as_csv else write_table
+    failed = write(predictions, loaded.genres, sys.stdout, top)
+    if failed:
+        print(f"{failed:,} of {len(names):,} covers could not be read", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+@app.command()
+def explain(
+    model: ModelArgument,
+    covers: Annotated[list[Path], typer.Argument(metavar="COVER...", help="Covers to look at.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="FOLDER", help="Where to put the maps.")],
+    genre: Annotated[list[str] | None, typer.Option(help="Also draw a map for this genre (repeatable).")] = None,
+) -> None:
+    """Draw where on a cover the model saw the predicted genre, and any named one (Grad-CAM).
+
+    Example: sleevenotes explain out/model cover.jpg -o out/maps
+    """
+    from sleevenotes.judge.explain import explain as explain_covers
+    from sleevenotes.learn.model import Model
+
+    explanations, unreadable = explain_covers(Model.load(model), covers, out, genres=genre or ())
+    rows = [(each.file_name, each.genre, f"{each.proba:.1%}", str(out / each.overlay)) for each in explanations]
+    print_table(("cover", "genre", "proba", "map"), rows)
+    if unreadable:
+        for error in unreadable:
+            print(error, file=sys.stderr)
+        raise typer.Exit(1)
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="OUT", help="A folder that `run` made.")],
+    dataset: Annotated[Path | None, typer.Option(help="Default: OUT/dataset.")] = None,
+    model: Annotated[Path | None, typer.Option(help="Default: OUT/model.")] = None,
+    no_covers: Annotated[bool, typer.Option("--no-covers", help="Leave other people's artwork out.")] = False,
+) -> None:
+    """Write report.html of results that are there already.
+
+    Example: sleevenotes report out --no-covers
+    """
+    from sleevenotes.publish.report import write_report
+
+    path = write_report(
+        folder,
+        dataset=dataset or folder / "dataset",
+        model=model or folder / "model",
+        evaluation=folder,
+        predictions=folder / "predictions.csv",
+        explanations=folder / "explanations",
+        covers=not no_covers,
+    )
+    say(f"Report: {path}")
+
+
+@app.command()
+def run(
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="OUT", help="Where everything goes.")],
+    source: Annotated[
+        Path | None, typer.Argument(metavar="[SOURCE]", help="A folder per genre, or a table beside its covers.")
+    ] = None,
+    draw: Annotated[bool, typer.Option("--demo", help="Draw demo covers first, and use them.")] = False,
+    model: NameOption = "",
+    weights: WeightsOption = None,
+    layout: LayoutOption = None,
+    separator: SeparatorOption = None,
+    task: TaskOption = None,
+    genre: GenreOption = None,
+    epochs: EpochsOption = None,
+    folds: Annotated[int, typer.Option(min=0, help="Also train so many times anew, and pool the answers.")] = 0,
+    no_covers: Annotated[bool, typer.Option("--no-covers", help="Leave artwork out of the report.")] = False,
+    seed: SeedOption = 0,
+) -> None:
+    """Do the whole job: collect, check, split, train, evaluate, explain, report. What is done already is skipped.
+
+    Example: sleevenotes run covers -o out
+    """
+    from sleevenotes.journey import Journey, run as run_journey
+
+    if (source is None) != draw:
+        raise typer.BadParameter("give covers, or --demo to draw some" + (", not both" if draw else ""))
+    journey = Journey(
+        source=source,
+        out=out,
+        model=model,
+        weights=weights,
+        layout=layout,
+        separator=separator,
+        task=task,
+        genre=genre,
+        epochs=epochs,
+        folds=folds,
+        covers=not no_covers,
+        seed=seed,
+    )
+    say(*run_journey(journey, say=say, progress_bar=progress_bar))

@@ -1,0 +1,1 @@
+"""The audit: the hunt for leaks and shortcuts."""

@@ -1,0 +1,1 @@
+"""The prog study, and the answer to the question on which it ended."""
