@@ -65,18 +65,17 @@ def disguise(cover: Pixels | bytes, like: FileProperties) -> bytes:
 
 
 def words_of(like: FileProperties) -> str:
-    """Return the properties that a disguise takes, in words.
+    """Return the properties that a disguise takes, in a line.
 
     Examples
     --------
     >>> words_of(file_properties(encode(np.zeros((20, 30, 3), np.uint8), "jpeg", quality=40), "a.jpg"))
-    '30 × 20 px, baseline JPEG of quality 40, colours 4:2:0'
+    '30 × 20 px, quality 40, 4:2:0'
     """
-    size = f"{like.width:,} × {like.height:,} px"
+    size = f"{like.width:,} px" if like.width == like.height else f"{like.width:,} × {like.height:,} px"
     if like.jpeg is None:
         return f"{size}, PNG"
-    kind = "progressive" if like.jpeg.progressive else "baseline"
-    return f"{size}, {kind} JPEG of quality {like.jpeg.quality:.0f}, colours {_form(like.jpeg).subsampling}"
+    return f"{size}, quality {like.jpeg.quality:.0f}, {_form(like.jpeg).subsampling}"
 
 
 def drawn(rows: Sequence[int], pools: Sequence[Sequence[int]], seed: int = 0) -> list[int]:

@@ -20,7 +20,9 @@ FRAME = (214, 210, 202)
 INK = (38, 36, 34)
 CAPTION_INK = (96, 92, 86)
 LONGEST_LINE = 300
-PLAIN = str.maketrans({"–": "-", "—": "-", "ß": "ss", "ø": "o", "Ø": "O", "æ": "ae", "Æ": "AE", "ł": "l", "Ł": "L"})
+PLAIN = str.maketrans(
+    {"×": "x", "–": "-", "—": "-", "ß": "ss", "ø": "o", "Ø": "O", "æ": "ae", "Æ": "AE", "ł": "l", "Ł": "L"}
+)
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
