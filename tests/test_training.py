@@ -16,6 +16,7 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 from safetensors import safe_open
 
+from sleevenotes.covers.pixels import PixelRows
 from sleevenotes.learn import recipes, training
 from sleevenotes.learn.calibration import log_loss, proba_of
 from sleevenotes.learn.model import CHECKPOINT_NAME, Model
@@ -586,6 +587,16 @@ def test_bfloat16_ends_an_epoch_where_float32_ends_it(tmp_path: Path):
     assert cosines.min() > 0.999
     assert told["bfloat16"].train_loss == pytest.approx(told["float32"].train_loss, rel=0.02)
     assert told["bfloat16"].valid_loss == pytest.approx(told["float32"].valid_loss, rel=0.02)
+
+
+def test_rows_that_stay_on_the_disk_are_learnt_from_as_those_in_memory(tmp_path: Path):
+    whole = side(48)
+    rows = np.random.default_rng(1).permutation(48)[:30]
+    found = []
+    for covers in (whole.covers[rows], PixelRows(whole.covers, rows.tolist())):
+        result = trained(tmp_path, sides=(Side(covers, whole.truth[rows]), side(24, seed=1)), settings=BRIEF)
+        found.append([(epoch.train_loss, epoch.valid_loss) for epoch in result.history])
+    assert found[0] == found[1]
 
 
 def test_memory_that_is_kept_changes_no_number():

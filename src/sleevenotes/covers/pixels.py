@@ -22,6 +22,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sleevenotes.covers.images import MAX_PIXELS, Pixels, decode, resize
 from sleevenotes.errors import CoverError, DatasetError
@@ -49,6 +50,39 @@ class Squeeze:
 
     preprocessing: str
     squeezed: Callable[[Pixels, int], Pixels]
+
+
+class PixelRows:
+    """Some of many packed covers, read from the disk as they are asked for: all of them need not fit into memory.
+
+    Parameters
+    ----------
+    packed
+        Shape (N, S, S, 3), as `packed_pixels` gives them.
+    rows
+        Which of them, n.
+
+    Examples
+    --------
+    >>> some = PixelRows(np.arange(12, dtype=np.uint8).reshape(4, 1, 1, 3), [3, 1])
+    >>> len(some), some.shape, some[np.array([1])].tolist(), some[:1].tolist()
+    (2, (2, 1, 1, 3), [[[[3, 4, 5]]]], [[[[9, 10, 11]]]])
+    """
+
+    def __init__(self, packed: Pixels, rows: Sequence[int]) -> None:
+        self.packed, self.rows = packed, np.asarray(rows, np.intp)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of all of them, (n, S, S, 3)."""
+        return (len(self.rows), *self.packed.shape[1:])
+
+    def __getitem__(self, chosen: NDArray[np.intp] | slice) -> Pixels:
+        """Return pixels of some, by their places among the rows."""
+        return np.asarray(self.packed[self.rows[chosen]])
 
 
 def iter_covers(

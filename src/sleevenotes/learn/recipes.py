@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from sleevenotes.covers.dataset import SEPARATOR, Dataset
 from sleevenotes.covers.files import replacing, write_json
 from sleevenotes.covers.groups import artists_of
-from sleevenotes.covers.pixels import packed_pixels
+from sleevenotes.covers.pixels import PixelRows, packed_pixels
 from sleevenotes.covers.tasks import Task
 from sleevenotes.errors import ModelError, SleevenotesWarning, SplitError, did_you_mean
 from sleevenotes.learn import backbones, heads
@@ -417,12 +417,12 @@ def _versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: version(name) for name in names}
 
 
-def _pixels(sides: Sides, size_px: int, options: Options) -> list[NDArray[np.uint8]]:
-    """Return the pixels of train and of valid, taken from those of the whole dataset, which are packed once."""
+def _pixels(sides: Sides, size_px: int, options: Options) -> list[PixelRows]:
+    """Return the pixels of train and of valid, read from those of the whole dataset, which are packed once."""
     whole = sides.whole
     packed = packed_pixels(whole.paths, whole.digests, size_px, folder=whole.cache, progress=options.progress)
     row = {name: index for index, name in enumerate(whole.file_names)}
-    return [packed[[row[name] for name in side.file_names]] for side in (sides.train, sides.valid)]
+    return [PixelRows(packed, [row[name] for name in side.file_names]) for side in (sides.train, sides.valid)]
 
 
 def _export(network: CoverNetwork, out: Path, size_px: int) -> None:

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sleevenotes.covers.files import replacing
+from sleevenotes.covers.pixels import PixelRows
 from sleevenotes.covers.tasks import Kind
 from sleevenotes.learn.cover_network import CoverNetwork
 from sleevenotes.learn.heads import Head
@@ -102,12 +103,12 @@ class Side:
     Parameters
     ----------
     covers
-        uint8 (n, S, S, 3).
+        uint8 (n, S, S, 3), or rows of such that stay on the disk.
     truth
         (n,), or (n, K) in `multi`.
     """
 
-    covers: NDArray[np.uint8]
+    covers: NDArray[np.uint8] | PixelRows
     truth: NDArray[np.int64]
 
 
