@@ -153,6 +153,7 @@ def file_properties(data: bytes, name: str) -> FileProperties:
 
     Examples
     --------
+    >>> from sleevenotes.covers.images import encode
     >>> cover = file_properties(encode(np.zeros((20, 30, 3), np.uint8), "jpeg", quality=85), "Rock/R-41-b.jpeg")
     >>> cover.width, cover.jpeg.quality, cover.jpeg.subsampling, cover.shape, sorted(cover.marks)
     (30, 85.0, '4:2:0', 'A-9-a.jpeg', ['JFIF'])
@@ -204,6 +205,7 @@ def matrix(properties: Sequence[FileProperties]) -> tuple[list[str], NDArray[np.
 
     Examples
     --------
+    >>> from sleevenotes.covers.images import encode
     >>> black = file_properties(encode(np.zeros((20, 30, 3), np.uint8), "png"), "a.png")
     >>> columns, values = matrix([black])
     >>> dict(zip(columns, values[0].tolist()))["aspect"], values.shape == (1, len(columns))
