@@ -30,9 +30,8 @@ def section(both: Both, parts: Parts, out: Path, network: Mapping[str, Any], fin
         Those of the audit.
     """
     told = Section("maps", "Where the network looks")
-    shown = parts.part(
-        "maps", lambda: {"maps": drawn_maps(both, out, network["test"])}, settings={"test": network["test"]}
-    )
+    settings = {"test": network["test"], "genre": PROG}
+    shown = parts.part("maps", lambda: {"maps": drawn_maps(both, out, network["test"])}, settings=settings)
     wrong = [each for each in shown["maps"] if not each["correct"]]
     told.words = [
         (
