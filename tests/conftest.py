@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import sys
 import warnings
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 # the networks here are too small to gain by threads, and lose much where others use the cores
@@ -17,6 +19,7 @@ import pytest
 import torch
 
 from covers_for_tests import make_dataset
+from sleevenotes import cli
 from sleevenotes.covers.dataset import Dataset
 from sleevenotes.errors import SleevenotesWarning
 from sleevenotes.learn.imagenet import mobilenet_v2
@@ -28,6 +31,36 @@ hypothesis.settings.register_profile("house", deadline=None)  # other work on th
 hypothesis.settings.load_profile("house")
 
 ENOUGH = 200  # covers, of which 30 are in valid: with fewer, training warns
+
+
+@dataclass
+class Said:
+    """What a command printed, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Said]
+
+
+@pytest.fixture
+def sleevenotes(capsys, monkeypatch) -> Run:
+    """Run the command line in this process."""
+
+    def run(*arguments: object) -> Said:
+        monkeypatch.setattr(sys, "argv", ["sleevenotes", *map(str, arguments)])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as stop:
+            code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+        said = capsys.readouterr()
+        assert "Traceback" not in said.err
+        return Said(code, said.out, said.err)
+
+    return run
 
 
 @pytest.fixture(scope="session")

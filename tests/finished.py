@@ -16,6 +16,7 @@ from sleevenotes.covers.dataset import COLUMNS, Dataset
 from sleevenotes.covers.images import encode
 from sleevenotes.covers.tasks import Kind, Task
 from sleevenotes.judge.figures import Answers, figures, guesses, verdict
+from sleevenotes.learn.conformal import in_set
 
 HOSTILE = "<script>alert('x')</script> & \"Sons\""
 GENRES = ("ambient", "country", "electronic", "hip-hop", "rock")
@@ -79,7 +80,7 @@ def finished(
     dataset = _write_dataset(folder / "dataset", task, genres, truth, size_px)
     test = np.flatnonzero([split == "test" for split in dataset.column("split")])
     proba, raw = _proba(rng, task, truth[test])
-    answers = Answers(truth[test], proba, [str(row) for row in test], raw)
+    answers = Answers(truth[test], proba, [str(row) for row in test], raw, in_set(proba, 0.15))
     shares = truth.mean(axis=0) if task == "multi" else np.bincount(truth, minlength=len(genres)) / covers
     baselines = guesses(truth[test], shares) | {"color": _proba(rng, task, truth[test], skill=0.35)[0]}
     thresholds = np.full(len(genres), 0.4) if task == "multi" else None

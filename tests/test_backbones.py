@@ -17,27 +17,54 @@ from safetensors.torch import load_file, save_file
 
 from sleevenotes.errors import WeightsError
 from sleevenotes.learn import backbones
-from sleevenotes.learn.backbones import BACKBONES, Training, at_hand, backbone_named, cache_folder, find, load
+from sleevenotes.learn.backbones import (
+    BACKBONES,
+    Training,
+    at_hand,
+    backbone_named,
+    cache_folder,
+    find,
+    listing,
+    load,
+)
+from sleevenotes.learn.backbones.registry import NORMALISATIONS
+from sleevenotes.learn.cover_network import IMAGENET_DEVIATION, IMAGENET_MEAN
+from sleevenotes.learn.imagenet import PUBLISHED
 
 NAME = "mobilenet_v2"
 BOTH_CURES = r"Connect to the network, or name a file of weights with --weights FILE \(or .* SLEEVENOTES_WEIGHTS\)"
 
 
 class Publisher(http.server.BaseHTTPRequestHandler):
-    """Serves one file; can promise more than it sends."""
+    """Serves files, from any byte on; can break off, and forget what a version is called."""
 
     files: ClassVar[dict[str, bytes]] = {}
-    promised = 0  # bytes more than there are
+    asked: ClassVar[list[str | None]] = []  # the ranges
+    breaks_off = 0  # after so many bytes of an answer
+    tag = '"first"'
+    ranges = True
 
     def do_GET(self) -> None:
         content = self.files.get(self.path.removeprefix("/"))
         if content is None:
             self.send_error(404)
             return
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(content) + self.promised))
+        wanted = self.headers["Range"]
+        self.asked.append(wanted)
+        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and self.ranges else 0
+        if self.headers["If-Range"] not in (None, self.tag):
+            start = 0
+        if start >= len(content):
+            self.send_error(416)
+            return
+        self.send_response(206 if start else 200)
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        self.send_header("Content-Length", str(len(content) - start))
+        if self.tag:
+            self.send_header("ETag", self.tag)
         self.end_headers()
-        self.wfile.write(content)
+        self.wfile.write(content[start : start + self.breaks_off] if self.breaks_off else content[start:])
 
     def log_message(self, *told: object) -> None:
         """Say nothing."""
@@ -58,9 +85,13 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No weights of this machine, no proxy, and nothing published."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv(backbones.WEIGHTS_VARIABLE, raising=False)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.setattr(Publisher, "files", {})
-    monkeypatch.setattr(Publisher, "promised", 0)
+    monkeypatch.setattr(Publisher, "asked", [])
+    monkeypatch.setattr(Publisher, "breaks_off", 0)
+    monkeypatch.setattr(Publisher, "tag", '"first"')
+    monkeypatch.setattr(Publisher, "ranges", True)
 
 
 def know(monkeypatch: pytest.MonkeyPatch, *trainings: Training) -> None:
@@ -132,16 +163,69 @@ def test_a_file_of_another_hash_is_refused_and_not_kept(
     assert kept() == []
 
 
-def test_a_download_that_is_cut_off_is_an_error_and_nothing_is_kept(
+def broken_off(monkeypatch: pytest.MonkeyPatch, content: bytes, after: int = 1000) -> None:
+    """Let a download break off after some bytes, which is told, and keep them."""
+    monkeypatch.setattr(Publisher, "breaks_off", after)
+    told = rf"can't be fetched \(.*{after:,} of {len(content):,} bytes.*\)\. {BOTH_CURES}\. What came is kept"
+    with pytest.raises(WeightsError, match=told):
+        find(NAME)
+    monkeypatch.setattr(Publisher, "breaks_off", 0)
+
+
+def test_a_download_that_is_cut_off_is_an_error_and_what_came_is_kept(
     monkeypatch: pytest.MonkeyPatch, address: str, pretrained: Path
 ):
     content = pretrained.read_bytes()
+    training = publish(monkeypatch, address, content)
+    broken_off(monkeypatch, content)
+    assert kept() == [f"{training.file_name}.part", f"{training.file_name}.part.tag"]
+    assert (cache_folder() / f"{training.file_name}.part").read_bytes() == content[:1000]
+    assert not at_hand(NAME)
+
+
+def test_a_download_goes_on_from_where_it_broke_off(monkeypatch: pytest.MonkeyPatch, address: str, pretrained: Path):
+    content = pretrained.read_bytes()
+    training = publish(monkeypatch, address, content)
+    broken_off(monkeypatch, content)
+    assert len(load(find(NAME)).state_dict()) == 312
+    assert Publisher.asked == [None, "bytes=1000-"]
+    assert kept() == [f"{NAME}-{training.sha256_prefix}.safetensors"]
+
+
+@pytest.mark.parametrize("change", ["another version", "no ranges"])
+def test_a_download_begins_anew_where_the_server_does_not_go_on(
+    monkeypatch: pytest.MonkeyPatch, address: str, pretrained: Path, change: str
+):
+    content = pretrained.read_bytes()
     publish(monkeypatch, address, content)
-    monkeypatch.setattr(Publisher, "promised", 1000)
-    told = rf"can't be fetched \(.*{len(content):,} of {len(content) + 1000:,} bytes.*\)\. {BOTH_CURES}"
-    with pytest.raises(WeightsError, match=told):
+    broken_off(monkeypatch, content)
+    monkeypatch.setattr(Publisher, "tag", '"second"' if change == "another version" else '"first"')
+    monkeypatch.setattr(Publisher, "ranges", change != "no ranges")
+    assert find(NAME).training == "published"
+
+
+def test_a_download_that_broke_off_after_its_last_byte_is_fetched_again(
+    monkeypatch: pytest.MonkeyPatch, address: str, pretrained: Path
+):
+    content = pretrained.read_bytes()
+    training = publish(monkeypatch, address, content)
+    cache_folder().mkdir(parents=True)
+    (cache_folder() / f"{training.file_name}.part").write_bytes(content)
+    assert find(NAME).training == "published"
+    assert Publisher.asked == [f"bytes={len(content)}-", None]
+
+
+def test_what_came_of_something_else_is_found_out_by_its_digest_and_does_not_stay(
+    monkeypatch: pytest.MonkeyPatch, address: str, pretrained: Path
+):
+    monkeypatch.setattr(Publisher, "tag", "")  # a server that does not say which version it has
+    training = publish(monkeypatch, address, pretrained.read_bytes())
+    cache_folder().mkdir(parents=True)
+    (cache_folder() / f"{training.file_name}.part").write_bytes(b"something else")
+    with pytest.raises(WeightsError, match="what came has a SHA-256 that begins with"):
         find(NAME)
     assert kept() == []
+    assert find(NAME).training == "published"
 
 
 def test_a_file_with_code_in_it_is_refused_and_none_of_it_is_run(
@@ -261,6 +345,49 @@ def test_weights_of_another_network_are_refused(tmp_path: Path, pretrained: Path
         load(find(NAME, weights=tmp_path / "other.safetensors"))
 
 
+def test_what_is_known_of_each_backbone_is_complete():
+    for backbone in BACKBONES.values():
+        assert backbone.parameters > 0
+        assert backbone.licence
+        assert backbone.source
+        assert backbone.digest
+        assert backbone.normalise in NORMALISATIONS
+        assert bool(backbone.trainings) != bool(backbone.hub)
+        assert bool(backbone.hub) == bool(backbone.revision)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_registry_knows_how_many_parameters_a_network_has(name: str):
+    with torch.device("meta"):
+        network = PUBLISHED[name]()
+    assert BACKBONES[name].parameters == sum(parameter.numel() for parameter in network.parameters())
+
+
+def test_the_networks_of_imagenet_normalise_as_the_registry_says():
+    assert NORMALISATIONS["imagenet"] == (IMAGENET_MEAN, IMAGENET_DEVIATION)
+
+
+def test_the_table_lists_every_backbone_with_where_it_comes_from():
+    listed = {row[0]: row for row in listing.rows(with_presence=False)}
+    assert list(listed) == list(BACKBONES)
+    assert listed["mobilenet_v2"][-1] == "https://download.pytorch.org/models/mobilenet_v2-7ebf99e0.pth"
+    assert listed["dinov2_small"][-1] == "https://huggingface.co/facebook/dinov2-small"
+    assert all(len(row) == len(listing.HEADER) for row in listed.values())
+
+
+def test_the_verb_tells_which_backbones_are_at_hand(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    from sleevenotes.cli.backbones import backbones as verb
+
+    (tmp_path / "squeezenet1_1.safetensors").write_bytes(b"weights")
+    monkeypatch.setenv(backbones.WEIGHTS_VARIABLE, str(tmp_path))
+    verb()
+    presence = {line.split()[1]: line.split()[0] for line in capsys.readouterr().out.splitlines()[2:-2]}
+    assert list(presence) == list(BACKBONES)
+    assert {name for name, there in presence.items() if there == "yes"} == {"squeezenet1_1"}
+
+
 def test_an_unknown_backbone_is_told_with_the_known_ones():
     with pytest.raises(
         WeightsError, match=r"'mobilnet_v2': unknown\. Known are alexnet, .*, mobilenet_v2, .*\. Did you mean 'mobile"
@@ -282,3 +409,8 @@ def test_what_was_fetched_is_kept_without_loss(monkeypatch: pytest.MonkeyPatch, 
     published = torch.load(pretrained, weights_only=True)
     assert set(held) == set(published)
     assert all(torch.equal(held[name], published[name]) for name in held)
+
+
+def test_the_page_of_backbones_has_the_table_of_the_registry():
+    page = (Path(__file__).parents[1] / "docs" / "backbones.md").read_text(encoding="utf-8")
+    assert listing.markdown() in page, "run `make docs`"

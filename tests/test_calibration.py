@@ -1,6 +1,8 @@
-"""Percentages that mean something: temperature, thresholds, and the log loss that finds them."""
+"""Percentages that mean something: temperature, a map a genre, thresholds, and the log loss that finds them."""
 
 from __future__ import annotations
+
+import json
 
 import numpy as np
 import pytest
@@ -8,7 +10,18 @@ from hypothesis import given, strategies as st
 from hypothesis.extra import numpy as arrays
 from sklearn.metrics import f1_score, log_loss as log_loss_of_sklearn
 
-from sleevenotes.learn.calibration import fit_temperature, fit_thresholds, log_loss, proba_of
+from sleevenotes.covers.genre_tree import respect
+from sleevenotes.covers.tasks import Task
+from sleevenotes.learn.calibration import (
+    calibrate,
+    calibrated,
+    fit_maps,
+    fit_temperature,
+    fit_thresholds,
+    log_loss,
+    proba_of,
+)
+from sleevenotes.learn.conformal import sets_card
 
 logits_of_covers = arrays.arrays(
     np.float32, st.tuples(st.integers(1, 5), st.integers(2, 5)), elements=st.floats(-60, 60, width=32)
@@ -115,3 +128,124 @@ def test_a_rare_genre_takes_the_threshold_of_all_genres_pooled():
 
 def test_genres_that_nobody_has_get_the_threshold_in_the_middle():
     assert fit_thresholds(np.full((5, 2), 0.2), np.zeros((5, 2), dtype=np.int64)) == [0.5, 0.5]
+
+
+# a map a genre
+
+
+def questions(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Logits and truth, (n, 4): a genre twice too sure, one of a crooked scale, a rare one, and one that is honest."""
+    rng = np.random.default_rng(seed)
+    honest = rng.normal(0, 1.5, (n, 4)) - [1, 0, 5.5, 1]
+    truth = (rng.random((n, 4)) < proba_of(honest, task="multi")).astype(np.int64)
+    crooked = np.where(honest[:, 1] > 0, 0.15 * honest[:, 1], 3 * honest[:, 1])
+    return np.stack([2 * honest[:, 0] + 3, crooked, honest[:, 2], honest[:, 3]], axis=1), truth
+
+
+def test_each_genre_has_the_map_that_does_best_over_folds_and_a_rare_one_the_pooled():
+    logits, truth = questions(4000)
+    maps, loss = fit_maps(logits, truth)
+    assert truth[:, 2].sum() >= 20
+    assert maps[0]["kind"] == "platt"
+    assert (maps[0]["scale"], maps[0]["shift"]) == pytest.approx((0.5, -1.5), abs=0.15)
+    assert maps[1]["kind"] == "isotonic"
+    card = {"maps": maps}
+    new, asked = questions(20_000, seed=1)
+    proba, temperature = calibrated(new, card, task="multi"), fit_temperature(logits, truth, task="multi")
+    assert log_loss(asked, proba) < log_loss(asked, proba_of(new, task="multi", temperature=temperature)) - 0.05
+    assert loss == pytest.approx(log_loss(asked, proba), abs=0.02)
+    for genre in (0, 1, 3):
+        order = np.argsort(proba[:, genre])
+        claimed, held = proba[order, genre].reshape(10, -1), asked[order, genre].reshape(10, -1)
+        assert np.abs(claimed.mean(axis=1) - held.mean(axis=1)).max() < 0.06
+    few = fit_maps(logits[:400], truth[:400])[0]
+    assert truth[:400, 2].sum() < 20
+    assert few[2]["kind"] == "pooled"
+
+
+def test_a_genre_on_nearly_all_covers_has_the_pooled_map_too():
+    logits, truth = questions(200)
+    truth[:, 3] = 1
+    truth[:10, 3] = 0
+    assert fit_maps(logits, truth)[0][3]["kind"] == "pooled"
+
+
+def test_too_few_groups_for_folds_leave_the_pooled_map():
+    logits, truth = questions(200)
+    maps, loss = fit_maps(logits, truth, ["a", "b"] * 100)
+    assert {how["kind"] for how in maps} == {"pooled"}
+    assert loss is None
+
+
+@given(st.integers(0, 1000), st.integers(30, 200))
+def test_a_map_keeps_the_order_of_covers_under_each_genre(seed: int, n: int):
+    logits, truth = questions(n, seed)
+    maps, _ = fit_maps(logits, truth)
+    asked = np.concatenate([logits, logits * 3, np.random.default_rng(seed).normal(0, 20, logits.shape)])
+    proba = calibrated(asked, {"maps": maps}, task="multi")
+    assert ((proba >= 0) & (proba <= 1)).all()
+    for column, given_logits in zip(proba.T, asked.T, strict=True):
+        assert (np.diff(column[np.argsort(given_logits, kind="stable")]) >= -1e-12).all()
+
+
+def test_an_isotonic_map_is_never_certain_and_goes_on_beyond_its_points():
+    logits = np.arange(60.0)
+    truth = (logits >= 30).astype(np.int64)
+    card = calibrate(logits[:, None] - 30, truth[:, None], task=Task("multi", ("rock",)))
+    far = calibrated(np.array([[-100.0], [-50.0], [50.0], [100.0]]), card, task="multi").ravel()
+    assert (np.diff(far) > 0).all()
+    assert 0 < far[0] < 0.1
+    assert 0.9 < far[-1] < 1
+
+
+def test_what_is_unknown_has_no_say():
+    logits, truth = questions(600, seed=2)
+    unknown = np.random.default_rng(0).random(truth.shape) < 0.3
+    known, other = np.where(unknown, -1, truth), np.where(unknown, -1, truth)
+    disturbed = np.where(unknown, 99.0, logits)
+    assert fit_maps(logits, known)[0] == fit_maps(disturbed, other)[0]
+    assert fit_temperature(logits, known, task="multi") == fit_temperature(disturbed, other, task="multi")
+    proba = proba_of(logits, task="multi")
+    assert fit_thresholds(proba, known) == fit_thresholds(np.where(unknown, 0.5, proba), other)
+    assert log_loss(known, proba) == pytest.approx(-np.log(np.where(truth == 1, proba, 1 - proba))[~unknown].mean())
+
+
+# the card
+
+
+@pytest.mark.parametrize("task", ["single", "multi"])
+def test_the_card_can_be_written_and_predicts_the_same_when_read(task: str):
+    logits, truth = simulated(2.0, task=task, seed=4)
+    card = calibrate(logits[:400], truth[:400], task=Task(task, tuple("abcd")), source="out of fold")
+    read = json.loads(json.dumps(card, allow_nan=False))
+    assert np.array_equal(calibrated(logits, read, task=task), calibrated(logits, card, task=task))
+    assert (card["n"], card["source"]) == (400, "out of fold")
+    assert card["valid_log_loss"]["after"] < card["valid_log_loss"]["before"]
+    assert ("maps" in card) == ("thresholds" in card) == (task == "multi")
+    assert card["method"] == ("a map a genre" if task == "multi" else "temperature")
+
+
+def test_a_card_of_a_temperature_alone_still_predicts():
+    logits = np.array([[1.0, 2.0, -1.0]])
+    for task in ("single", "multi"):
+        expected = proba_of(logits, task=task, temperature=1.7)
+        assert np.array_equal(calibrated(logits, {"method": "temperature", "temperature": 1.7}, task=task), expected)
+
+
+def test_covers_too_few_for_anything_still_have_a_card_that_can_be_written():
+    for task, truth in (("single", np.array([0, 1])), ("multi", np.array([[1, 0], [-1, 0]]))):
+        card = calibrate(np.array([[1.0, 0.0], [0.5, 0.2]]), truth, task=Task(task, ("a", "b")))
+        json.dumps(card, allow_nan=False)
+        assert np.isfinite(calibrated(np.zeros((1, 2)), card, task=task)).all()
+
+
+def test_thresholds_and_sets_are_of_proba_that_respect_the_tree():
+    logits, truth = questions(300, seed=3)
+    truth[:, 1] |= truth[:, 0]
+    logits[:, 1] = np.random.default_rng(0).normal(size=300)  # what is said of the parent tells nothing
+    task = Task("multi", tuple("abcd"), (("a", "b"),))
+    card = calibrate(logits, truth, task=task)
+    proba = respect(calibrated(logits, card, task="multi"), task.genres, task.tree)
+    assert card["thresholds"] == fit_thresholds(proba, truth)
+    assert card["sets"] == sets_card(proba, truth)
+    assert card["sets"] != calibrate(logits, truth, task=Task("multi", tuple("abcd")))["sets"]

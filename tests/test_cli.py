@@ -11,48 +11,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import html5lib
 import numpy as np
 import pytest
 
-from sleevenotes import cli
 from sleevenotes.collect.demo import DemoSettings, draw_demo
 from sleevenotes.covers.dataset import Dataset
 from sleevenotes.covers.images import encode
-
-
-@dataclass
-class Said:
-    """What a command printed, and its exit code."""
-
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Said]
-
-
-@pytest.fixture
-def sleevenotes(capsys, monkeypatch) -> Run:
-    """Run the command line in this process."""
-
-    def run(*arguments: object) -> Said:
-        monkeypatch.setattr(sys, "argv", ["sleevenotes", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
-        said = capsys.readouterr()
-        assert "Traceback" not in said.err
-        return Said(code, said.out, said.err)
-
-    return run
 
 
 @pytest.fixture(scope="session")

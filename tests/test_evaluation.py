@@ -17,7 +17,7 @@ from covers_for_tests import GENRES, make_dataset
 from sleevenotes.collect.demo import DemoSettings, draw_demo
 from sleevenotes.covers.dataset import Dataset, from_columns
 from sleevenotes.covers.splits import split
-from sleevenotes.errors import EvaluationError, SleevenotesWarning, SplitError
+from sleevenotes.errors import EvaluationError, ModelError, SleevenotesWarning, SplitError
 from sleevenotes.judge.evaluation import (
     artists_of,
     cross_validate,
@@ -46,10 +46,11 @@ OF_ALL |= {
     "chance",
     "folds",
 }
-OF_ALL |= {"verdict"}
+OF_ALL |= {"verdict", "surest_fifth", "surest_half", "aurc", "abstention", "sets"}
 OF_ONE = {"accuracy", "balanced_accuracy", "macro_f1", "top2_accuracy", "top3_accuracy"}
 OF_TWO = {"roc_auc", "average_precision", "precision", "recall", "f1"}
 OF_MANY = {"roc_auc_macro", "average_precision_macro", "f1_macro", "f1_micro", "label_ranking_ap"}
+OF_MANY |= {"roc_auc_micro", "average_precision_micro"}
 
 
 def evaluated(model: Model, dataset: Dataset, out: Path, **more: Any) -> dict[str, Any]:
@@ -81,7 +82,7 @@ def test_every_task_and_model_is_evaluated_with_every_figure(
     assert evaluation == returned
     wanted = OF_MANY if task == "multi" else OF_ONE | OF_TWO if task == "binary" else OF_ONE
     assert set(evaluation) >= OF_ALL | wanted
-    for figure in [*wanted, "log_loss", "brier", "ece", "ece_uncalibrated"]:
+    for figure in [*wanted, "log_loss", "brier", "ece", "ece_uncalibrated", "surest_fifth", "surest_half", "aurc"]:
         assert set(evaluation[figure]) == FIGURE
         assert evaluation[figure]["low"] <= evaluation[figure]["value"] <= evaluation[figure]["high"]
     assert ("accuracy" in evaluation) == ("confusion" in evaluation) == (task != "multi")
@@ -89,7 +90,9 @@ def test_every_task_and_model_is_evaluated_with_every_figure(
     assert evaluation["genres"] == list(model.genres)
     assert evaluation["dataset"] == {"name": task, "fingerprint": dataset.fingerprint, "covers": ENOUGH}
     assert (evaluation["n"], evaluation["groups"]) == (30, 15)
-    assert evaluation["calibration"] == {"method": "temperature", "temperature": model.temperature}
+    assert evaluation["calibration"]["method"] == ("a map a genre" if task == "multi" else "temperature")
+    assert evaluation["calibration"]["temperature"] == model.temperature
+    assert ("maps" in evaluation["calibration"]) == (task == "multi")
     assert evaluation["intervals"]["level"] == 0.95
     assert evaluation["folds"] is None
     headline = "label_ranking_ap" if task == "multi" else "accuracy"
@@ -103,6 +106,10 @@ def test_every_task_and_model_is_evaluated_with_every_figure(
         assert set(told) >= {"precision", "recall", "f1", "average_precision", "support"}
         assert ("threshold" in told) == (task == "multi")
     assert {len(rows) for rows in evaluation["reliability"].values()} == {10}
+    assert [row["answered"] for row in evaluation["abstention"]["curve"]][-1] == 1
+    assert evaluation["abstention"]["at"] is None
+    assert (evaluation["sets"]["coverage"], evaluation["sets"]["n"]) == (0.9, 30)
+    assert 1 <= evaluation["sets"]["size"]["value"] <= len(model.genres)
 
 
 @pytest.mark.parametrize("task", ["single", "binary", "multi"])
@@ -188,6 +195,38 @@ def test_on_demo_covers_a_model_beats_guessing_with_a_signal_and_never_without(
     assert evaluation["artists"] == "apart"
     beaten = [evaluation["baselines"][guess]["p"] < 0.05 for guess in ("commonest", "share")]
     assert all(beaten) if signal else not any(beaten)
+
+
+def test_the_risk_and_the_coverage_that_are_asked_for_are_measured(single: Dataset, color_model: Model, tmp_path: Path):
+    evaluation = evaluated(color_model, single, tmp_path, max_risk=0.2, coverage=0.7)
+    rows = rows_of(tmp_path / "predictions.csv")
+    risk = [color_model.caution().risk(np.array([float(row["confidence"])])) for row in rows]
+    given = [row for row, of_it in zip(rows, risk, strict=True) if of_it <= 0.2]
+    at = evaluation["abstention"]["at"]
+    assert at["max_risk"] == 0.2
+    assert at["answered"]["value"] == pytest.approx(len(given) / len(rows))
+    assert at["wrong"]["value"] == pytest.approx(np.mean([row["correct"] == "0" for row in given]))
+    assert at["promised"] == pytest.approx(np.mean([of_it for of_it in risk if of_it <= 0.2]), abs=1e-4)
+    assert "Answers of a risk of at most 20 % it gives on" in evaluation["abstention"]["words"]
+    limit = color_model.caution(coverage=0.7).limit
+    own = [float(row[f"proba {row['truth']}"]) >= limit or row["correct"] == "1" for row in rows]
+    assert evaluation["sets"]["achieved"]["value"] == pytest.approx(np.mean(own))
+    assert evaluation["sets"]["words"].startswith("Sets that were to hold the genre of 70 of 100 covers hold it on ")
+    assert "truth in its set (70 % asked)" in [row[0] for row in figure_rows(evaluation)]
+
+
+def test_a_model_that_was_trained_before_there_were_sets_is_evaluated_without(
+    single: Dataset, color_model: Model, tmp_path: Path
+):
+    old = Model.load(shutil.copytree(color_model.folder, tmp_path / "old"))
+    card = dict(old.card)
+    card["calibration"] = {"method": "temperature", "temperature": old.temperature, "n": 30}
+    (tmp_path / "old" / "model.json").write_text(json.dumps(card), encoding="utf-8")
+    evaluation = evaluated(Model.load(tmp_path / "old"), single, tmp_path / "out")
+    assert evaluation["sets"] is None
+    assert evaluation["accuracy"]["value"] > 0.6
+    with pytest.raises(ModelError, match="no sets of genres in its calibration"):
+        evaluated(Model.load(tmp_path / "old"), single, tmp_path / "out", coverage=0.9)
 
 
 def test_the_same_evaluation_is_the_same_to_the_byte(single: Dataset, color_model: Model, tmp_path: Path):

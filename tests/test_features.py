@@ -11,8 +11,8 @@ from sleevenotes.covers.dataset import Dataset
 from sleevenotes.covers.images import decode, encode, resize
 from sleevenotes.errors import CoverError
 from sleevenotes.learn.color import COLOR_PX, features
+from sleevenotes.learn.extractors import ColorExtractor
 from sleevenotes.learn.features import dataset_features
-from sleevenotes.learn.model import ColorExtractor
 
 
 class Counting(ColorExtractor):

@@ -13,11 +13,37 @@ from sleevenotes.judge.figures import Answers, figures, guesses, verdict
 
 GENRES = ["ambient", "folk", "jazz", "metal", "soul"]
 FIGURE = {"value", "low", "high"}
-COMMON = {"task", "genres", "n", "groups", "intervals", "log_loss", "brier", "ece", "ece_uncalibrated", "baselines",
-          "per_genre", "reliability", "chance"}  # fmt: skip
+COMMON = {
+    "task",
+    "genres",
+    "n",
+    "groups",
+    "intervals",
+    "log_loss",
+    "brier",
+    "ece",
+    "ece_uncalibrated",
+    "baselines",
+    "per_genre",
+    "reliability",
+    "chance",
+    "surest_fifth",
+    "surest_half",
+    "aurc",
+    "abstention",
+    "sets",
+}
 OF_ONE = {"accuracy", "balanced_accuracy", "macro_f1", "top2_accuracy", "top3_accuracy", "confusion"}
 OF_TWO = {"roc_auc", "average_precision", "precision", "recall", "f1"}
-OF_MANY = {"roc_auc_macro", "average_precision_macro", "f1_macro", "f1_micro", "label_ranking_ap"}
+OF_MANY = {
+    "roc_auc_macro",
+    "average_precision_macro",
+    "roc_auc_micro",
+    "average_precision_micro",
+    "f1_macro",
+    "f1_micro",
+    "label_ranking_ap",
+}
 
 
 def single(n: int = 200, k: int = 5, *, signal: float = 0.8, seed: int = 0, artists: int | None = None) -> Answers:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.preprocessing import StandardScaler
 
 from sleevenotes.learn import heads
 from sleevenotes.learn.calibration import log_loss, proba_of
-from sleevenotes.learn.heads import STRENGTHS, Head, choose, fit, hit_rate
+from sleevenotes.learn.heads import PENALTIES, STRENGTHS, Head, choose, fit, fit_linear, hit_rate
 
 
 def drawn(n: int, genres: int, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -83,6 +83,44 @@ def test_in_multi_a_genre_that_none_or_all_covers_have_is_told_so():
 def test_a_feature_that_never_changes_weighs_nothing():
     features, truth = drawn(60, 3)
     assert np.abs(fit(features, truth, task="single", strength=1e-1, genres=3).weight[:, 5]).max() < 1e-6
+
+
+@pytest.mark.parametrize("n", [4, 60])  # fewer covers than features, and more
+def test_linear_heads_agree_with_scikit_learn_for_every_penalty(n: int):
+    features, truth = drawn(n, 3)
+    scaled = StandardScaler().fit_transform(features.astype(np.float64))
+    targets = np.where(truth[:, None] == np.arange(3), 1.0, -1.0)
+    mean_value = (scaled**2).sum() / min(n, 6)
+    heads_found = fit_linear(features, truth, task="single", genres=3)
+    assert len(heads_found) == len(PENALTIES)
+    for penalty, head in zip(PENALTIES, heads_found, strict=True):
+        expected = Ridge(penalty * mean_value).fit(scaled, targets).predict(scaled)
+        assert np.allclose(head.logits(features), expected, atol=1e-3)
+
+
+def test_a_linear_head_learns_each_genre_of_multi_from_covers_of_which_it_is_known():
+    features, first = drawn(90, 3)
+    truth = np.stack([first == 0, first == 1, first == 2], axis=1).astype(np.int64)
+    truth[:30, 1] = -1
+    truth[:, 2] = -1
+    (head,) = fit_linear(features, truth, task="multi", genres=3, penalties=[1.0])
+    (alone,) = fit_linear(features[30:], truth[30:, 1:2], task="multi", genres=1, penalties=[1.0])
+    assert np.allclose(head.weight[1], alone.weight[0], atol=1e-5)
+    assert head.logits(features)[:, 2].max() < -20  # never named
+
+
+def test_an_unknown_truth_has_no_say_in_logistic_regression():
+    features, first = drawn(150, 3)
+    truth = np.stack([first == 0, first != 1, first == 2], axis=1).astype(np.int64)
+    truth[:40, 0] = -1
+    head = fit(features, truth, task="multi", strength=1e-2, genres=3)
+    flipped = truth.copy()
+    flipped[:40, 0] = -1
+    features_of_known = features.copy()
+    assert np.allclose(head.weight, fit(features_of_known, flipped, task="multi", strength=1e-2, genres=3).weight)
+    other = truth.copy()
+    other[:40, 0] = 1
+    assert not np.allclose(head.weight[0], fit(features, other, task="multi", strength=1e-2, genres=3).weight[0])
 
 
 def test_the_strength_chosen_has_the_smallest_loss_on_valid():

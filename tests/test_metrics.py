@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn import metrics as sk
 
 from sleevenotes.errors import EvaluationError
-from sleevenotes.judge import metrics as m
+from sleevenotes.judge import metrics as m, weighing
 
 Case = tuple[NDArray[Any], NDArray[np.float64], NDArray[np.int64]]  # truth, proba, weights (3, n)
 Metric = Callable[..., NDArray[np.float64]]
@@ -37,12 +37,25 @@ EITHER: dict[str, Metric] = {
     "calibration error": m.calibration_error,
     "calibration error, 3 bins": partial(m.calibration_error, bins=3),
     "reliability": lambda *given: np.stack(m.reliability(*given)[:2], axis=-1),
+    "area under risk": lambda truth, proba, *weights: m.area_under_risk(*sureness(truth, proba), *weights),
+    "among surest": lambda truth, proba, *weights: m.among_surest(
+        *sureness(truth, proba), *weights, shares=(0.2, 0.5, 1)
+    ),
 }
-MANY_GENRES: dict[str, Metric] = {"label ranking": m.label_ranking_average_precision}
+MANY_GENRES: dict[str, Metric] = {
+    "label ranking": m.label_ranking_average_precision,
+    "micro average precision": m.micro_average_precision,
+    "micro roc auc": m.micro_roc_auc,
+}
 
 
 laws = settings(max_examples=40, deadline=None)  # machines are slow at times, and that is no error
 against_scikit_learn = settings(laws, max_examples=15)  # which takes milliseconds a figure
+
+
+def sureness(truth: NDArray[Any], proba: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Whether the likeliest genre is right, and how likely it is not."""
+    return m.likeliest_right(truth, proba), 1 - proba.max(axis=1)
 
 
 def close(one: Any, two: Any) -> bool:
@@ -50,14 +63,14 @@ def close(one: Any, two: Any) -> bool:
 
 
 @st.composite
-def cases(draw: st.DrawFn, many: bool = False) -> Case:
+def cases(draw: st.DrawFn, many: bool = False, unknown: bool = False) -> Case:
     """Few covers on a coarse scale of probas, so that ties and genres without a cover are common."""
     n, k = draw(st.integers(1, 14)), draw(st.integers(2, 4))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     steps = draw(st.sampled_from([2, 4, 1000]))
     proba = rng.integers(0, steps, size=(n, k)) / steps
     if many:
-        return rng.integers(0, 2, size=(n, k)), proba, rng.integers(0, 4, size=(3, n))
+        return rng.integers(-unknown, 2, size=(n, k)), proba, rng.integers(0, 4, size=(3, n))
     proba = (proba + 1 / steps) / (proba + 1 / steps).sum(axis=1, keepdims=True)
     return rng.integers(0, k, size=n), proba, rng.integers(0, 4, size=(3, n))
 
@@ -66,7 +79,8 @@ def every_metric(case: Case) -> dict[str, Metric]:
     return EITHER | (ONE_GENRE if case[0].ndim == 1 else MANY_GENRES)
 
 
-any_case = st.booleans().flatmap(lambda many: cases(many=many))
+any_case = st.booleans().flatmap(lambda many: cases(many=many, unknown=many))
+known_case = st.booleans().flatmap(lambda many: cases(many=many))
 
 
 # ------------------------------------------------------------------------------------------- laws of weights
@@ -127,7 +141,7 @@ def test_resamples_in_small_blocks_are_the_same(case: Case) -> None:
     truth, proba, weights = case
     with pytest.MonkeyPatch.context() as patch:
         whole = {name: metric(truth, proba, weights) for name, metric in every_metric(case).items()}
-        patch.setattr(m, "_BLOCK", 1)
+        patch.setattr(weighing, "BLOCK", 1)
         for name, metric in every_metric(case).items():
             assert close(metric(truth, proba, weights), whole[name]), name
 
@@ -209,7 +223,7 @@ def test_one_genre_figures_equal_scikit_learn(case: Case) -> None:
 
 
 @against_scikit_learn
-@given(any_case)
+@given(known_case)
 def test_ranking_of_covers_equals_scikit_learn(case: Case) -> None:
     truth, proba, weights = case
     k = proba.shape[1]
@@ -232,6 +246,12 @@ def test_figures_of_any_number_of_genres_equal_scikit_learn(case: Case, threshol
     for row in (np.ones(len(truth)), weights[0].astype(float)):
         if not row.any():
             continue
+        held, each = truth.ravel(), np.repeat(row, truth.shape[1])
+        micro = m.micro_average_precision(truth, proba, row), m.micro_roc_auc(truth, proba, row)
+        if each[held == 1].any():
+            assert close(micro[0], sk.average_precision_score(held, proba.ravel(), sample_weight=each))
+        if each[held == 1].any() and each[held == 0].any():
+            assert close(micro[1], sk.roc_auc_score(held, proba.ravel(), sample_weight=each))
         ranking = sk.label_ranking_average_precision_score(truth, proba, sample_weight=row)
         assert close(m.label_ranking_average_precision(truth, proba, row), ranking)
         scored = {"sample_weight": row, "zero_division": 0}
@@ -267,6 +287,46 @@ def test_log_loss_clips_as_scikit_learn_does_for_each_floating_type() -> None:
         proba = np.array([[1, 0], [1, 0], [0.5, 0.5]], dtype=kind)
         assert float(m.log_loss([0, 1, 0], proba)) == pytest.approx(sk.log_loss([0, 1, 0], proba), rel=1e-6)
     assert float(m.log_loss([1], [[1, 0]])) == pytest.approx(36.04, abs=0.01)  # −ln 2⁻⁵²
+
+
+# ------------------------------------------------------------------------------------------- what is unknown
+
+
+@laws
+@given(cases(many=True, unknown=True))
+def test_a_genre_is_judged_on_the_covers_of_which_it_is_known(case: Case) -> None:
+    truth, proba, weights = case
+    figures: list[Metric] = [m.average_precision, m.roc_auc, m.precision, m.recall, m.f1, partial(m.f1, thresholds=0.3)]
+    for g, column in enumerate(truth.T):
+        known = column >= 0
+        for metric in figures if known.any() else []:
+            alone = metric(column[known, None], proba[known][:, [g]], weights[:, known])
+            assert close(metric(truth, proba, weights)[:, g], alone[:, 0])
+
+
+@laws
+@given(cases(many=True, unknown=True))
+def test_a_cover_is_judged_on_the_genres_that_are_known_of_it(case: Case) -> None:
+    truth, proba, _ = case
+    for metric in (m.log_loss, m.brier, m.label_ranking_average_precision, m.calibration_error):
+        for row, answer in zip(truth, proba, strict=True):
+            known = row >= 0
+            if known.any():
+                assert close(metric([row], [answer]), metric([row[known]], [answer[known]])), metric
+    pairs = truth >= 0
+    if pairs.any():
+        held, claimed = truth[pairs][:, None], proba[pairs][:, None]  # each pair as a cover of one genre
+        for metric in (m.micro_f1, m.micro_average_precision, m.micro_roc_auc, m.calibration_error):
+            assert close(metric(truth, proba), metric(held, claimed)), metric
+
+
+def test_what_is_known_of_no_cover_is_no_number() -> None:
+    truth, proba = [[-1, -1]], [[0.9, 0.1]]
+    for name in ("log loss", "brier", "macro f1", "average precision", "roc auc", "area under risk", "among surest"):
+        assert np.isnan(EITHER[name](np.array(truth), np.array(proba))).all(), name
+    assert np.isnan(m.micro_roc_auc(truth, proba))
+    assert np.isnan(m.micro_average_precision(truth, proba))
+    assert m.ranking_precision(truth, proba).tolist() == [1.0]
 
 
 # ------------------------------------------------------------------------------------------- worked by hand
@@ -346,6 +406,18 @@ def test_brier_and_log_loss_of_any_number_of_genres_are_means_over_genres() -> N
     assert float(m.log_loss(truth, proba)) == pytest.approx((np.log(2) + np.log(4)) / 2)
 
 
+def test_answering_only_where_it_is_sure_by_hand() -> None:
+    right, risk = [1, 0, 1, 0], [0.1, 0.2, 0.3, 0.4]
+    assert m.among_surest(right, risk, shares=(0.25, 0.5, 0.625, 1)).tolist() == [1.0, 0.5, 0.6, 0.5]
+    assert float(m.area_under_risk(right, risk)) == pytest.approx((0 + 1 / 2 + 1 / 3 + 2 / 4) / 4)
+    # a cover that counts three times holds three fifths of the surest
+    assert float(m.among_surest(right, risk, [1, 3, 1, 1], shares=(4 / 6,))[0]) == pytest.approx(1 / 4)
+    # equal risks are one: whatever share is answered, half of it is wrong
+    assert m.among_surest(right, [0.2] * 4, shares=(0.25, 0.5)).tolist() == [0.5, 0.5]
+    assert float(m.area_under_risk(right, [0.2] * 4)) == 0.5
+    assert np.isnan(m.likeliest_right([[-1, 1]], [[0.9, 0.1]])[0])
+
+
 def test_ranking_of_no_genre_or_all_is_right() -> None:
     assert m.ranking_precision([[0, 0], [1, 1]], [[0.9, 0.1], [0.9, 0.1]]).tolist() == [1, 1]
 
@@ -355,7 +427,7 @@ def test_ranking_in_small_blocks_is_the_same() -> None:
     truth, proba = rng.integers(0, 2, (50, 6)), rng.integers(0, 4, (50, 6)) / 4
     whole = m.ranking_precision(truth, proba)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(m, "_BLOCK", 100)
+        patch.setattr(weighing, "BLOCK", 100)
         assert m.ranking_precision(truth, proba).tolist() == whole.tolist()
 
 
@@ -383,7 +455,8 @@ def test_mean_over_genres_leaves_out_the_unknown() -> None:
         ([-1], [[0.5, 0.5]], "Whole numbers from 0 to 1 were expected"),
         ([0.5], [[0.5, 0.5]], "Whole numbers from 0 to 1 were expected"),
         ([np.nan], [[0.5, 0.5]], "Whole numbers from 0 to 1 were expected"),
-        ([[1, 2]], [[0.5, 0.5]], "Whole numbers from 0 to 1 were expected"),
+        ([[1, 2]], [[0.5, 0.5]], "Whole numbers from -1 to 1 were expected"),
+        ([[1, -2]], [[0.5, 0.5]], "Whole numbers from -1 to 1 were expected"),
         ([0, 1], [[0.5, 0.5], [np.nan, 0.5]], "not finite in 1 covers, the first in row 1"),
     ],
 )
@@ -425,3 +498,7 @@ def test_senseless_settings_are_refused() -> None:
         m.calibration_error([1], [[0.5, 0.5]], bins=0)
     with pytest.raises(EvaluationError, match="One score a cover"):
         m.average([[1.0]])
+    with pytest.raises(EvaluationError, match=r"shares \[0\.0\]\. Shares above 0"):
+        m.among_surest([1.0], [0.5], shares=[0.0])
+    with pytest.raises(EvaluationError, match=r"right of shape \(1,\) and risk of shape \(2,\)"):
+        m.area_under_risk([1.0], [0.5, 0.5])

@@ -109,7 +109,7 @@ def test_a_kill_before_the_first_epoch_is_no_obstacle(single: Dataset, small_mod
 def test_a_model_is_whole_or_none_when_it_is_killed_after_its_last_epoch(
     single: Dataset, small_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    whole = recipes._save
+    whole = recipes.save
 
     def kill(made: Any, name: str, *rest: Any) -> None:
         if name == "small":
@@ -117,7 +117,7 @@ def test_a_model_is_whole_or_none_when_it_is_killed_after_its_last_epoch(
         whole(made, name, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr(recipes, "_save", kill)
+        patch.setattr(recipes, "save", kill)
         with pytest.raises(Killed):
             train_quickly(single, "small", tmp_path / "m")
     with pytest.raises(ModelError, match=r"no model\.json in this folder"):

@@ -218,6 +218,36 @@ def test_forty_genres_stay_readable(pages: Callable[[str], Page]) -> None:
     assert "the 24 commonest genres" in page.text
 
 
+def test_a_hundred_genres_are_folded_in_the_order_of_the_tree_and_rare_ones_named(tmp_path: Path) -> None:
+    genres = [f"genre {at:02d}" for at in range(100)]
+    made = finished(tmp_path, task="multi", genres=genres, covers=400, size_px=32)
+    evaluation = json.loads((tmp_path / "evaluation.json").read_text(encoding="utf-8"))
+    per_genre = {
+        genre: {**each, "support": 200 - at} for at, (genre, each) in enumerate(evaluation["per_genre"].items())
+    }
+    made.change("evaluation.json", per_genre=per_genre)
+    made.change("dataset/split.json", tree=[["genre 01", "genre 29"], ["genre 30", "genre 29"]], rare={"<polka>": 7})
+    html = write_report(tmp_path, **made.required).read_text(encoding="utf-8")
+    section = html.partition('<section id="genres"')[2].partition("</section>")[0]
+    shown, _, folded = section.partition("<summary>The other 70 genres</summary>")
+    in_table = re.findall(r"<bdi>(genre \d\d)</bdi></th>", shown)
+    assert in_table == ["genre 00", *genres[2:30], "genre 01"]  # the child after its parent
+    assert re.findall(r"<bdi>(genre \d\d)</bdi></th>", folded) == genres[30:]
+    assert shown.count('class="below" style="--depth: 1"') == 1
+    assert "1 genre on too few covers, not asked about" in folded
+    assert "&lt;polka&gt; (7)" in folded
+
+
+def test_a_confusion_matrix_that_nobody_could_read_is_not_drawn(tmp_path: Path) -> None:
+    genres = [f"genre {at:02d}" for at in range(45)]
+    made = finished(tmp_path, genres=genres, covers=450, size_px=32)
+    html = write_report(tmp_path, **made.required).read_text(encoding="utf-8")
+    section = html.partition('<section id="confusion"')[2].partition("</section>")[0]
+    assert "Of 45 genres no matrix is drawn" in section
+    assert "<svg" not in section
+    assert "The commonest mistakes" in section
+
+
 def test_models_without_epochs_show_what_was_tried(run: Finished) -> None:
     (run.folder / "model" / "history.csv").unlink()
     trials = [

@@ -16,7 +16,7 @@ from sleevenotes.covers.dataset import Dataset, from_columns
 from sleevenotes.covers.duplicates import Pair
 from sleevenotes.covers.splits import SplitResult, parse_fractions, split
 from sleevenotes.covers.tasks import Task
-from sleevenotes.errors import SleevenotesWarning, SplitError
+from sleevenotes.errors import DatasetError, SleevenotesWarning, SplitError
 
 SIDES = {"train", "valid", "test"}
 
@@ -192,9 +192,127 @@ def test_multi_does_not_ask_about_rare_genres_and_tells(tmp_path: Path, pairs: l
     genres = [*["folk;rock", "rock", "folk;jazz"] * 30, *["polka"] * 5]
     result = quietly(table(tmp_path, genres))
     assert result.settings["genres"] == ["folk", "jazz", "rock"]
-    note = "1 of 4 genres stand on fewer than 30 covers and are not asked about; 5 covers have no other genre."
-    assert note in result.lines
+    told = (
+        "1 of 4 genres stand on fewer than 30 covers and are not asked about: polka (5); 5 covers have no other genre."
+    )
+    assert told in result.lines
+    assert (result.settings["min_covers"], result.settings["rare"]) == (30, {"polka": 5})
     assert result.settings["counts"]["folk"]["train"] == 42
+
+
+METAL = [*["thrash metal", "death metal", "rock;pop"] * 30, *["grindcore;metal"] * 4, "polka"]
+
+
+def test_multi_counts_covers_of_a_genre_for_its_parents_and_asks_no_word_that_no_cover_bears(
+    tmp_path: Path, pairs: list[Pair]
+) -> None:
+    result = quietly(table(tmp_path, METAL), task="multi")
+    assert result.settings["genres"] == ["death metal", "metal", "pop", "rock", "thrash metal"]
+    assert {genre: sum(sides.values()) for genre, sides in result.settings["counts"].items()} == {
+        "death metal": 30,
+        "metal": 64,
+        "pop": 30,
+        "rock": 94,
+        "thrash metal": 30,
+    }
+    assert result.settings["rare"] == {"grindcore": 4, "polka": 1}
+    assert result.settings["genre_tree"] == "default"
+    assert ["grindcore", "metal"] in result.settings["tree"]
+    assert "electronic" not in str(result.settings["tree"])
+    assert "grindcore (4), polka (1); 1 covers have no other genre." in " ".join(result.lines)
+    assert Task.of(reopened(tmp_path)).truth([("grindcore",)]).tolist() == [[0, 1, 0, 1, 0]]
+
+
+def test_multi_without_a_tree_asks_for_genres_as_they_stand(tmp_path: Path, pairs: list[Pair]) -> None:
+    result = quietly(table(tmp_path, METAL), task="multi", genre_tree="none")
+    assert (result.settings["genre_tree"], result.settings["tree"]) == ("none", [])
+    assert sum(result.settings["counts"]["rock"].values()) == 30
+    mended = reopened(tmp_path)
+    mended.with_columns(genres=[*mended.column("genres")[:-1], "rock"]).write()
+    assert quietly(reopened(tmp_path)).settings["tree"] == []
+    with pytest.raises(SplitError, match=r"split with another genre tree already\. Add --again"):
+        split(reopened(tmp_path), genre_tree=_own_tree(tmp_path))
+
+
+def _own_tree(folder: Path) -> Path:
+    path = folder / "mine.csv"
+    path.write_text("child,parent\nthrash metal,loud\ndeath metal,loud\n", encoding="utf-8")
+    return path
+
+
+def test_a_tree_of_ones_own_is_kept_in_the_dataset_and_its_words_are_asked(tmp_path: Path, pairs: list[Pair]) -> None:
+    dataset = table(tmp_path / "data", METAL)
+    result = quietly(dataset, task="multi", genre_tree=_own_tree(tmp_path))
+    assert result.settings["genre_tree"] == "genre-tree.csv"
+    assert sum(result.settings["counts"]["loud"].values()) == 60
+    assert "metal" in result.settings["rare"]  # the file says that thrash is loud, and nothing else
+    again = quietly(reopened(tmp_path / "data"), task="multi", again=True)
+    assert again.settings == result.settings
+    assert quietly(reopened(tmp_path / "data"), genre_tree=_own_tree(tmp_path)).kept
+
+
+def test_single_leaves_out_genres_on_few_covers_by_name_where_that_is_wished(tmp_path: Path, pairs: list[Pair]) -> None:
+    genres = [*["folk", "jazz", "rock"] * 30, *["polka"] * 7, *["ska"] * 12]
+    result = quietly(table(tmp_path, genres), min_covers=20)
+    assert result.settings["genres"] == ["folk", "jazz", "rock"]
+    assert result.settings["left_out"] == {"a rare genre": 19}
+    assert result.settings["rare"] == {"ska": 12, "polka": 7}
+    assert "Left out, as they have fewer than 20 covers: ska (12), polka (7)." in result.lines
+    assert quietly(reopened(tmp_path), min_covers=20).kept
+    with pytest.raises(SplitError, match=r"split with --min-covers 20 already, now with 5\. Add --again"):
+        split(reopened(tmp_path), min_covers=5)
+
+
+def collections(folder: Path, known: dict[str, list[str]]) -> None:
+    told = {name: {"genres": genres} for name, genres in known.items()}
+    (folder / "collections.json").write_text(json.dumps({"collections": told}), encoding="utf-8")
+
+
+def test_a_join_keeps_what_each_collection_knows_and_leaves_out_covers_of_which_nothing_is(
+    tmp_path: Path, pairs: list[Pair]
+) -> None:
+    genres = [*["folk;rock", "rock", "folk"] * 20, *["jazz;rock", "jazz", "rock"] * 20, *["prog"] * 20]
+    where = [*["one"] * 60, *["two"] * 60, *["three"] * 20]
+    known = {"one": ["folk", "rock"], "two": ["jazz", "rock"], "three": ["prog"]}
+    dataset = table(tmp_path, genres, collection=where)
+    collections(tmp_path, known)
+    result = quietly(dataset, task="multi")
+    assert result.settings["known"] == known
+    assert result.settings["left_out"] == {"nothing known": 20}
+    done = reopened(tmp_path)
+    truth = Task.of(done).truth_of(done)
+    assert set(truth[:60, 1].tolist()) == set(truth[60:120, 0].tolist()) == {-1}
+    assert {-1} == set(truth[120:].ravel().tolist())
+    assert not any("tell the collection" in note for note in result.settings["notes"])
+    collections(tmp_path, known | {"three": ["prog", "rock"]})
+    told = quietly(done, task="multi", again=True).settings["notes"]
+    assert any("tell the collection instead of the art: rock (three)." in note for note in told)
+    (tmp_path / "collections.json").write_text('{"collections": 3}')
+    with pytest.raises(DatasetError, match=r"collections\.json: can't be used .* Join the datasets again"):
+        split(done, task="multi", again=True)
+
+
+def test_keep_test_keeps_the_test_covers_of_a_join_and_takes_their_groups_along(
+    tmp_path: Path, pairs: list[Pair]
+) -> None:
+    before = ["train", "train", "valid", "test"] * 30
+    pairs += [Pair(1, 3, 9, 0.9), Pair(4, 6, 9, 0.9)]
+    dataset = table(tmp_path, ["folk", "rock"] * 60, split_before=before)
+    result = quietly(dataset, keep_test=True)
+    sides = result.dataset.column("split")
+    assert [index for index, side in enumerate(sides) if side == "test"] == [1, *range(3, 120, 4)]
+    assert not groups_on_two_sides(result.dataset)
+    assert 8 <= sides.count("valid") <= 14  # an eighth of the rest
+    assert "Test is kept: 30 covers, and 1 that are in a group with them." in result.lines
+    assert quietly(reopened(tmp_path)).kept
+    where = ["one"] * 60 + ["two"] * 60
+    mixed = table(tmp_path / "mixed", ["folk", "rock"] * 60, split_before=before[:60] + [""] * 60, collection=where)
+    told = quietly(mixed, keep_test=True)
+    assert told.settings["covers"]["test"] == 15 + 1 + 12
+    assert any("and 12 are drawn from collections without a test" in line for line in told.lines)
+    other = table(tmp_path / "other", ["folk", "rock"] * 60)
+    with pytest.raises(SplitError, match="no cover is test in the column split_before"):
+        split(other, keep_test=True)
 
 
 # What was there ---------------------------------------------------------------------------------------------------
@@ -328,7 +446,9 @@ def test_split_tells_what_it_could_not_balance(tmp_path: Path, pairs: list[Pair]
         (["folk", "rock"] * 20, {"by": "artist,label"}, "unknown reason 'label'.*artist, release, duplicates"),
         (["folk", "rock"] * 20, {"fractions": (0.7, 0.2, 0.2)}, "'0.7,0.2,0.2' sums to 1.1. A sum of 1"),
         (["folk", "rock"] * 20, {"fractions": (0.7, 0.3)}, "Three numbers between 0 and 1"),
-        (["folk;rock", "jazz"] * 10, {}, "0 of 3 genres on 30 covers or more"),
+        (["folk;rock", "jazz"] * 10, {}, "0 of 3 genres on 30 covers or more.*--min-covers"),
+        (["folk", "jazz", "rock"] * 10, {"min_covers": 11}, "0 of 3 genres on 11 covers or more"),
+        (["folk", "rock"] * 20, {"min_covers": 11}, "`binary` has two genres.*Leave out --min-covers"),
     ],
 )
 def test_split_refuses_in_a_sentence_and_changes_nothing(

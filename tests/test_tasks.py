@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from sleevenotes.covers.dataset import from_columns
-from sleevenotes.covers.tasks import Task
+from sleevenotes.covers.tasks import Task, mask_unknown
 from sleevenotes.errors import SplitError
 
 GENRES = ("folk", "jazz", "rock")
@@ -67,3 +67,46 @@ def test_settings_that_were_spoilt_are_told(tmp_path: Path, spoilt: dict[str, ob
     (tmp_path / "split.json").write_text(json.dumps(spoilt))
     with pytest.raises(SplitError, match=r"split\.json: no task of single, binary, multi .* --again"):
         Task.of(from_columns(tmp_path, {"file_name": ["a"], "genres": ["jazz"]}))
+
+
+# Several genres at once -------------------------------------------------------------------------------------------
+
+TREE = (("bebop", "jazz"), ("jazz rock", "jazz"), ("jazz rock", "rock"), ("skiffle", "folk"))
+
+
+def test_a_cover_of_a_genre_is_one_of_its_parents_whether_or_not_they_are_named():
+    task = Task("multi", GENRES, TREE)
+    assert task.truth([("jazz rock",), ("bebop", "folk"), ("polka",), ("rock",)]).tolist() == [
+        [0, 1, 1],
+        [1, 1, 0],
+        [0, 0, 0],
+        [0, 0, 1],
+    ]
+    assert Task("multi", ("metal", "rock"), (("thrash", "metal"), ("metal", "rock"))).truth([("thrash",)]).all()
+
+
+@given(st.lists(st.lists(st.sampled_from([*GENRES, "bebop", "skiffle", "jazz rock"]), max_size=4), max_size=6))
+def test_a_tree_only_ever_adds_genres(genre_lists: list[list[str]]):
+    assert (Task("multi", GENRES, TREE).truth(genre_lists) >= MULTI.truth(genre_lists)).all()
+
+
+def test_a_genre_that_a_collection_never_names_is_unknown_there_and_not_absent(tmp_path: Path):
+    columns = {
+        "file_name": ["a", "b", "c", "d"],
+        "genres": ["jazz", "bebop;rock", "folk", "rock"],
+        "collection": ["one", "one", "two", "elsewhere"],
+    }
+    settings = {"task": "multi", "genres": list(GENRES), "tree": [["bebop", "jazz"]]}
+    (tmp_path / "split.json").write_text(json.dumps(settings | {"known": {"one": ["jazz", "rock"], "two": ["folk"]}}))
+    dataset = from_columns(tmp_path, columns)
+    task = Task.of(dataset)
+    assert task.tree == (("bebop", "jazz"),)
+    assert task.truth_of(dataset).tolist() == [[-1, 1, 0], [-1, 1, 1], [1, -1, -1], [0, 0, 1]]
+    assert task.truth(dataset.genre_lists).tolist() == [[0, 1, 0], [0, 1, 1], [1, 0, 0], [0, 0, 1]]
+    assert Task("single", GENRES).truth_of(dataset.where([True, False, True, True])).tolist() == [1, 0, 2]
+
+
+def test_what_is_unknown_says_nothing_of_the_cover_not_even_yes():
+    truth = mask_unknown(np.array([[1, 1]]), ["jazz", "rock"], ["one"], {"one": ["rock"], "two": []})
+    assert truth.tolist() == [[-1, 1]]
+    assert Task("multi", ("jazz", "rock")).named(truth) == ["rock"]

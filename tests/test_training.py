@@ -11,29 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, strategies as st
-from hypothesis.extra import numpy as arrays
-from numpy.typing import NDArray
 from safetensors import safe_open
 
 from sleevenotes.covers.pixels import PixelRows
-from sleevenotes.learn import recipes, training
+from sleevenotes.learn import augmentation, recipes, training
+from sleevenotes.learn.augmentation import augment
 from sleevenotes.learn.calibration import log_loss, proba_of
 from sleevenotes.learn.model import CHECKPOINT_NAME, Model
 from sleevenotes.learn.networks import small_network, study_cnn
 from sleevenotes.learn.precision import computing, cpu_has_bfloat16, memory_kept, precision_used
-from sleevenotes.learn.training import (
-    Epoch,
-    Side,
-    Trained,
-    TrainingSettings,
-    augment,
-    balanced_draws,
-    balancing_weights,
-    logits_of,
-    loss_of,
-    train_network,
-)
+from sleevenotes.learn.training import Epoch, Side, Trained, TrainingSettings, held, logits_of, train_network
 from training_for_tests import BRIEF, EPOCHS, history_of, tiny_network
 
 PLAIN = replace(
@@ -119,7 +106,7 @@ def test_a_kill_within_an_epoch_loses_that_epoch_alone(tmp_path: Path, monkeypat
         return augment(covers)
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "augment", killing)
+        patch.setattr(augmentation, "augment", killing)
         with pytest.raises(Killed):
             trained(tmp_path)
     told: list[int] = []
@@ -226,45 +213,6 @@ def test_the_rate_rises_to_its_height_and_falls_along_half_a_cosine():
     assert (np.diff(rates[8:]) <= 0).all()
 
 
-def test_the_loss_is_the_cross_entropy_in_nats():
-    logits = torch.tensor([[2.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
-    genre, genres = np.array([0, 2]), np.array([[1, 0, 1], [0, 0, 0]])
-    for task, truth in (("single", genre), ("multi", genres)):
-        expected = log_loss(truth, proba_of(logits.numpy(), task=task))
-        assert float(loss_of(logits, torch.from_numpy(truth), task)) == pytest.approx(expected, rel=1e-5)
-
-
-def test_augmentation_keeps_shape_and_never_turns_a_cover_upside_down():
-    torch.manual_seed(0)
-    sky = torch.full((200, 3, 32, 32), -1.0)
-    sky[:, :, :16] = 1.0  # bright above, dark below
-    changed = augment(sky)
-    assert changed.shape == sky.shape
-    assert torch.isfinite(changed).all()
-    above, below = changed[:, :, :8].mean(dim=(1, 2, 3)), changed[:, :, 24:].mean(dim=(1, 2, 3))
-    assert (above > below + 0.5).all()
-
-
-def test_augmentation_mirrors_left_to_right_about_every_other_cover():
-    torch.manual_seed(0)
-    lit = torch.full((400, 3, 16, 16), -1.0)
-    lit[:, :, :, :8] = 1.0  # bright on the left
-    changed = augment(lit)
-    mirrored = changed[..., 12:].mean(dim=(1, 2, 3)) > changed[..., :4].mean(dim=(1, 2, 3))
-    assert 150 < int(mirrored.sum()) < 250
-
-
-def test_augmentation_changes_colours_mildly_and_differently_each_time():
-    torch.manual_seed(0)
-    grey = torch.zeros(300, 3, 8, 8)
-    changed = augment(grey)
-    assert changed.abs().max() <= training.BRIGHTNESS + training.TINT + 1e-5
-    assert changed.std(dim=(2, 3)).max() < 1e-5  # a plain cover stays plain
-    assert len(torch.unique(changed[:, 0, 0, 0])) == 300
-    torch.manual_seed(0)
-    assert torch.equal(augment(grey), changed)
-
-
 def test_every_epoch_of_every_seed_has_a_stream_of_its_own():
     streams = {training._stream(seed, epoch) for seed in range(30) for epoch in range(40)}
     assert len(streams) == 30 * 40
@@ -346,7 +294,7 @@ def test_plain_descent_goes_the_way_of_a_loop_written_out(tmp_path: Path):
 
 
 def test_covers_that_are_not_augmented_are_seen_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(training, "augment", None)
+    monkeypatch.setattr(augmentation, "augment", None)
     trained(tmp_path, settings=PLAIN)
 
 
@@ -393,13 +341,6 @@ def test_in_a_binary_task_the_head_is_one_logit_and_a_row_of_zeros(tmp_path: Pat
     proba = proba_of(logits_of(result, side(10, task="binary").covers), task="binary")
     logit = logits_of(result, side(10, task="binary").covers)[:, 0]
     assert np.allclose(proba[:, 0], 1 / (1 + np.exp(-logit)), atol=1e-6)
-
-
-def test_the_loss_of_one_logit_is_the_binary_cross_entropy_of_its_sigmoid():
-    logit, truth = torch.tensor([[2.0], [-1.0], [0.3]]), torch.tensor([0, 0, 1])
-    padded = torch.nn.functional.pad(logit, (0, 1))
-    expected = torch.nn.functional.binary_cross_entropy_with_logits(logit[:, 0], (truth == 0).float())
-    assert float(loss_of(padded, truth, "binary")) == pytest.approx(float(expected), rel=1e-6)
 
 
 def test_adam_goes_the_way_of_a_loop_written_out_and_makes_the_loss_smaller(tmp_path: Path):
@@ -449,63 +390,6 @@ def test_balanced_training_by_adam_that_was_killed_and_resumed_ends_as_if_left_a
     assert told == [3, 4]
     assert_same(alone, resumed)
     assert alone.history[-1].train_loss < alone.history[0].train_loss
-
-
-some_truth = arrays.arrays(np.int64, st.integers(1, 60), elements=st.integers(0, 4))
-some_truth_of_many = arrays.arrays(
-    np.int64, st.tuples(st.integers(1, 40), st.integers(1, 5)), elements=st.integers(0, 1)
-)
-
-
-@given(some_truth)
-def test_under_balancing_weights_all_genres_weigh_the_same(truth: NDArray[np.int64]):
-    weight = balancing_weights(truth)
-    sums = np.bincount(truth, weights=weight)[np.unique(truth)]
-    assert np.allclose(sums, sums[0], rtol=1e-5)
-    assert weight.mean() == pytest.approx(1, rel=1e-5)
-
-
-@given(some_truth_of_many)
-def test_under_balancing_weights_having_a_genre_weighs_as_much_as_not(truth: NDArray[np.int64]):
-    weight = balancing_weights(truth)
-    assert weight.shape == truth.shape
-    for has, counts in zip(truth.T, weight.T, strict=True):
-        if 0 < has.sum() < len(has):
-            assert counts[has == 1].sum() == pytest.approx(counts[has == 0].sum(), rel=1e-5)
-
-
-@given(some_truth, st.integers(0, 99))
-def test_balanced_draws_have_each_genre_equally_often_and_no_cover_more_than_once_more(
-    truth: NDArray[np.int64], seed: int
-):
-    torch.manual_seed(seed)
-    rows = balanced_draws(truth)
-    genres = np.unique(truth)
-    share = max(1, len(truth) // len(genres))
-    assert [int((truth[rows] == genre).sum()) for genre in genres] == [share] * len(genres)
-    times = np.bincount(rows, minlength=len(truth))
-    for genre in genres:
-        assert np.ptp(times[truth == genre]) <= 1
-    torch.manual_seed(seed)
-    assert np.array_equal(balanced_draws(truth), rows)
-
-
-def test_balanced_draws_of_several_genres_a_cover_take_covers_that_have_each():
-    truth = np.array([[1, 0, 0]] * 8 + [[1, 1, 0]] * 3 + [[0, 0, 0]])  # nobody has the third
-    torch.manual_seed(0)
-    times = np.bincount(balanced_draws(truth), minlength=12)
-    assert times.sum() == 12
-    assert times[8:11].sum() >= 6
-    assert times[11] == 0
-
-
-def test_a_weight_multiplies_each_covers_cross_entropy():
-    logits, weight = torch.tensor([[2.0, 0.0], [0.0, 1.0]]), torch.tensor([3.0, 0.5])
-    for task, truth in (("single", torch.tensor([0, 0])), ("multi", torch.tensor([[1, 0], [0, 0]]))):
-        each = [float(loss_of(logits[row : row + 1], truth[row : row + 1], task)) for row in (0, 1)]
-        several = weight if task == "single" else weight[:, None].expand(2, 2)
-        expected = (3.0 * each[0] + 0.5 * each[1]) / 2
-        assert float(loss_of(logits, truth, task, several)) == pytest.approx(expected, rel=1e-5)
 
 
 def test_balance_finds_a_rare_genre_that_is_lost_without(tmp_path: Path):
@@ -607,3 +491,103 @@ def test_memory_that_is_kept_changes_no_number():
         found = network(covers)
     assert torch.equal(found, expected)
     assert torch.equal(network(covers), expected)
+
+
+# -------------------------------------------------------------------------------- all that may be switched on
+
+EVERYTHING = replace(
+    BRIEF, mixup=0.4, cutmix=1.0, erasing=0.3, smoothing=0.1, average=0.9, crop=0.5, color=0.5, distillation=0.5,
+    layer_rate=0.7,
+)  # fmt: skip
+
+
+def mean_color(normalised: torch.Tensor) -> torch.Tensor:
+    return normalised.mean(dim=(2, 3))
+
+
+@pytest.mark.parametrize("task", ["single", "binary", "multi"])
+@pytest.mark.parametrize("after", [1, 3])
+def test_training_with_everything_that_was_killed_and_resumed_ends_as_if_left_alone(
+    tmp_path: Path, task: str, after: int
+):
+    for name in ("alone", "killed"):
+        (tmp_path / name).mkdir()
+    more: dict[str, Any] = {"task": task, "settings": EVERYTHING, "teacher": mean_color}
+    alone = trained(tmp_path / "alone", **more)
+    with pytest.raises(Killed):
+        trained(tmp_path / "killed", **more, report=killed_after(after))
+    told: list[int] = []
+    resumed = trained(tmp_path / "killed", **more, resume=True, report=lambda epoch, epochs: told.append(epoch.epoch))
+    assert told == list(range(after + 1, EPOCHS + 1))
+    assert_same(alone, resumed)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"mixup": 0.4}, {"cutmix": 1.0}, {"erasing": 0.5}, {"smoothing": 0.1}, {"crop": 0.5}, {"color": 0.5}],
+    ids=lambda more: next(iter(more)),
+)
+def test_each_thing_that_is_switched_on_changes_what_is_learnt_and_is_learnt_by(tmp_path: Path, more: dict[str, float]):
+    plain = trained(tmp_path, settings=replace(BRIEF, epochs=3))
+    other = trained(tmp_path, settings=replace(BRIEF, epochs=3, **more))
+    with pytest.raises(AssertionError):
+        assert_same(plain, other)
+    assert other.history[-1].valid_loss < other.history[0].valid_loss
+
+
+def test_the_average_is_what_valid_measures_and_what_is_kept(tmp_path: Path):
+    valid = side(24, seed=1)
+    settings = replace(BRIEF, average=0.8)
+    result = trained(tmp_path, settings=settings)
+    proba = proba_of(logits_of(result, valid.covers), task="single")
+    losses = [epoch.valid_loss for epoch in result.history]
+    assert log_loss(valid.truth, proba) == pytest.approx(min(losses), rel=1e-3)
+    plain = trained(tmp_path)
+    assert [epoch.train_loss for epoch in result.history] == [epoch.train_loss for epoch in plain.history]
+    assert losses != [epoch.valid_loss for epoch in plain.history]
+
+
+def test_an_average_that_forgets_at_once_is_the_network_itself(tmp_path: Path):
+    plain, averaged = trained(tmp_path), trained(tmp_path, settings=replace(BRIEF, average=1e-9))
+    for name, value in averaged.network.state_dict().items():
+        assert torch.allclose(value, plain.network.state_dict()[name], atol=1e-5), name
+
+
+def test_genres_that_are_unknown_leave_no_trace(tmp_path: Path):
+    whole, valid = side(48, task="multi"), side(24, task="multi", seed=1)
+    settings = replace(BRIEF, decay=0.0, average=0.9, balance="weights")
+    unknown = whole.truth.copy()
+    unknown[:, 1] = -1
+    valid.truth[:, 1] = -1
+    beginning = trained(tmp_path, task="multi", sides=(whole, valid), settings=replace(settings, rate=0.0))
+    result = trained(tmp_path, task="multi", sides=(Side(whole.covers, unknown), valid), settings=settings)
+    assert np.allclose(result.head.weight[1], beginning.head.weight[1], atol=1e-6)  # nothing was said of it
+    assert not np.allclose(result.head.weight[0], beginning.head.weight[0], atol=1e-3)
+    plain = trained(tmp_path, task="multi", sides=(Side(whole.covers, unknown), valid), settings=BRIEF)
+    known = logits_of(plain, valid.covers)[:, [0, 2]]
+    loss = log_loss(valid.truth[:, [0, 2]], proba_of(known, task="multi"))
+    assert min(epoch.valid_loss for epoch in plain.history) == pytest.approx(loss, rel=1e-3)
+
+
+def test_what_is_switched_on_comes_back_from_a_card():
+    assert TrainingSettings(**EVERYTHING.told()) == EVERYTHING
+    told = replace(BRIEF, mixup=0.2, unfrozen=3).told()
+    assert (told["mixup"], told["unfrozen"]) == (0.2, 3)
+    assert "cutmix" not in told
+
+
+def test_pixels_on_the_device_that_learns_are_learnt_from_as_those_elsewhere(tmp_path: Path):
+    sides = (side(48), side(24, seed=1))
+    there = tuple(Side(torch.from_numpy(one.covers), one.truth) for one in sides)
+    assert_same(trained(tmp_path, sides=sides), trained(tmp_path, sides=there))
+
+
+def test_pixels_are_put_on_a_gpu_where_they_fit_and_never_on_a_cpu():
+    rows = PixelRows(side(600).covers, list(range(0, 600, 2)))
+    some, meta = Side(rows, np.zeros(300, np.int64)), torch.device("meta")  # a device, though it computes nothing
+    assert held(some, CPU) is some
+    assert held(some, meta, limit_bytes=300 * 32 * 32 * 3 - 1) is some
+    there = held(some, meta).covers
+    assert isinstance(there, torch.Tensor)
+    assert there.device == meta
+    assert there.shape == (300, 32, 32, 3)

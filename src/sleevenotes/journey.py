@@ -1,6 +1,7 @@
 """The main job, from covers to the report: every verb in its order, each skipped where it is done already.
 
-`OUT` ends with `dataset/`, `model/`, `evaluation.json`, `predictions.csv`, `explanations/` and `report.html`.
+`OUT` ends with `dataset/`, `model/`, `evaluation.json`, `predictions.csv`, `explanations/`, `map.json`, `map.csv` and
+`report.html`.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from sleevenotes.covers.dataset import Dataset
 from sleevenotes.learn.model import Model
+
+if TYPE_CHECKING:
+    from sleevenotes.learn.heads import HeadKind
 
 EXPLAINED_COVERS = 6  # most confident hits, and as many most confident misses
 
@@ -32,7 +36,11 @@ class Journey:
     out
         Where everything goes.
     model
-        `color`, `small` or `mobilenet`; empty picks one.
+        `color`, `small`, `mobilenet`, `backbone` or `best`; empty picks one.
+    backbone, normalise, head
+        Of the model `backbone`: a name or an ONNX file, how that wants its pixels, and `logistic` or `linear`.
+    budget_s
+        Seconds for the ladder of `best`.
     folds
         How often to train anew for pooled figures, beside the one split.
     covers
@@ -47,7 +55,13 @@ class Journey:
     separator: str | None = None
     task: str | None = None
     genre: str | None = None
+    min_covers: int | None = None
+    genre_tree: Path | None = None
     epochs: int | None = None
+    backbone: str = "mobilenet_v2"
+    normalise: str = ""
+    head: str = "logistic"
+    budget_s: float = 600.0
     folds: int = 0
     covers: bool = True
     seed: int = 0
@@ -81,6 +95,7 @@ def run(journey: Journey, *, say: Callable[..., None], progress_bar: ProgressBar
     evaluation = _evaluate(journey, model, dataset, progress_bar)
     say(f"5. evaluate  {evaluation['n']:,} covers of the test split, in {evaluation['groups']:,} groups")
     say(f"6. explain   {_explain(model, dataset, out)}")
+    say(f"7. map       {_map(journey, model, dataset, progress_bar)}")
     return [*_last_lines(evaluation), f"Report: {_report(journey)}"]
 
 
@@ -117,10 +132,21 @@ def _check(dataset: Dataset, progress_bar: ProgressBar) -> str:
 
 
 def _split(journey: Journey) -> str:
+    from sleevenotes.covers.questions import named
     from sleevenotes.covers.splits import split
 
     dataset = Dataset.open(journey.out / "dataset")
-    return split(dataset, task=journey.task, genre=journey.genre, seed=journey.seed).lines[0]
+    result = split(
+        dataset,
+        task=journey.task,
+        genre=journey.genre,
+        min_covers=journey.min_covers,
+        genre_tree=journey.genre_tree,
+        seed=journey.seed,
+    )
+    rare = result.settings.get("rare")
+    left_out = f" Left out, on too few covers: {named(rare, commonest=True)}." if rare else ""
+    return result.lines[0] + left_out
 
 
 def _train(journey: Journey, dataset: Dataset, say: Callable[..., None], progress_bar: ProgressBar) -> Model:
@@ -136,6 +162,10 @@ def _train(journey: Journey, dataset: Dataset, say: Callable[..., None], progres
             weights=journey.weights,
             resume=True,
             training=settings_of(name, journey.epochs) if journey.epochs else None,
+            backbone=journey.backbone,
+            normalise=journey.normalise,
+            head=cast("HeadKind", journey.head),
+            budget_s=journey.budget_s,
             say=say,
             progress=progress,
         )
@@ -154,8 +184,8 @@ def _evaluate(journey: Journey, model: Model, dataset: Dataset, progress_bar: Pr
 
 def _explain(model: Model, dataset: Dataset, out: Path) -> str:
     folder = out / "explanations"
-    if model.card["network"] is None:
-        return "left out: the model sees colours without their places"
+    if not model.has_places:
+        return "left out: the model has no network that could be asked where it looks"
     written = folder / "explanations.json"
     if written.exists() and written.stat().st_mtime_ns > (out / "evaluation.json").stat().st_mtime_ns:
         return "the maps are there already"
@@ -170,6 +200,16 @@ def _explain(model: Model, dataset: Dataset, out: Path) -> str:
         names=[row["file_name"] for row in rows],
     )
     return f"{len(explanations)} maps in {folder}"
+
+
+def _map(journey: Journey, model: Model, dataset: Dataset, progress_bar: ProgressBar) -> str:
+    from sleevenotes.judge.cover_map import cover_map, still_true
+
+    done = still_true(journey.out, model, dataset, seed=journey.seed)
+    if done is not None:
+        return str(done["words"])
+    with progress_bar("laying covers out") as progress:
+        return str(cover_map(model, dataset, journey.out, seed=journey.seed, progress=progress)["words"])
 
 
 def telling_rows(predictions: Path, count: int = EXPLAINED_COVERS) -> list[dict[str, str]]:

@@ -1,4 +1,4 @@
-"""Verbs from covers to data: demo, collect, check, split, harmonise."""
+"""Verbs from covers to data: demo, collect, check, split, harmonise, join."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from sleevenotes.cli.options import (
     CoversGenreOption,
     DatasetArgument,
     GenreOption,
+    GenreTreeOption,
     LayoutOption,
+    MinCoversOption,
     SeedOption,
     SeparatorOption,
     TaskOption,
@@ -148,6 +150,11 @@ def split(
         str, typer.Option(help="What keeps covers together: of artist, release, duplicates; commas between.")
     ] = "artist,release,duplicates",
     fractions: Annotated[str, typer.Option(help="Shares of train, valid and test.")] = "0.7,0.1,0.2",
+    min_covers: MinCoversOption = None,
+    genre_tree: GenreTreeOption = None,
+    keep_test: Annotated[
+        bool, typer.Option("--keep-test", help="For a join: covers that were test stay so, and their groups with them.")
+    ] = False,
     seed: SeedOption = 0,
     again: Annotated[bool, typer.Option("--again", help="Replace an existing split.")] = False,
 ) -> None:
@@ -164,6 +171,9 @@ def split(
         genre=genre,
         by=by,
         fractions=parse_fractions(fractions),
+        min_covers=min_covers,
+        genre_tree=genre_tree,
+        keep_test=keep_test,
         seed=seed,
         again=again,
     )
@@ -190,4 +200,22 @@ def harmonise(
     settings = HarmoniseSettings(size_px=size, quality=quality, seed=seed)
     with progress_bar("harmonising") as progress:
         result = harmonise_dataset(Dataset.open(dataset), out, settings, progress=progress)
+    say(*result.lines)
+
+
+@app.command()
+def join(
+    datasets: Annotated[list[Path], typer.Argument(metavar="DATASET...", help="Two or more, each of its own source.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="NEW", help="The new dataset to make.")],
+    link: Annotated[bool, typer.Option("--link", help="Hard-link covers instead of copying them.")] = False,
+) -> None:
+    """Join datasets into one of several genres a cover, where a genre that a dataset never names is unknown in it.
+
+    Example: sleevenotes join out/dataset out/harmonised -o out/joined
+    """
+    from sleevenotes.collect.joining import join as join_datasets
+    from sleevenotes.covers.dataset import Dataset
+
+    with progress_bar("joining") as progress:
+        result = join_datasets([Dataset.open(each) for each in datasets], out, link=link, progress=progress)
     say(*result.lines)

@@ -9,16 +9,26 @@ from typing import Annotated
 import typer
 
 from sleevenotes.cli.options import (
+    BackboneOption,
+    BudgetOption,
     DatasetArgument,
     EpochsOption,
+    FinetuneOption,
     GenreOption,
+    GenreTreeOption,
+    HeadOption,
     LayoutOption,
+    MaxRiskOption,
+    MinCoversOption,
     ModelArgument,
     NameOption,
+    NormaliseOption,
     SeedOption,
     SeparatorOption,
     TaskOption,
     WeightsOption,
+    chosen,
+    model_first,
     training_options,
 )
 from sleevenotes.cli.program import app
@@ -30,8 +40,13 @@ def train(
     dataset: DatasetArgument,
     out: Annotated[Path, typer.Option("-o", "--out", metavar="MODEL", help="The model's folder.")],
     model: NameOption = "",
+    backbone: BackboneOption = "",
+    normalise: NormaliseOption = "",
+    head: HeadOption = "",
+    budget: BudgetOption = "",
     weights: WeightsOption = None,
     epochs: EpochsOption = None,
+    finetune: FinetuneOption = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where a stopped training left off.")] = False,
     seed: SeedOption = 0,
 ) -> None:
@@ -42,18 +57,16 @@ def train(
     from sleevenotes.covers.dataset import Dataset
     from sleevenotes.learn.recipes import default_name, train as train_model
 
-    name = model or default_name()
+    name = model or ("backbone" if backbone else default_name())
     with progress_bar(f"training {name}") as progress:
-        trained = train_model(
-            Dataset.open(dataset),
-            name,
-            out,
-            training_options(name, seed, weights, epochs, resume=resume, progress=progress),
-        )
+        options = training_options(name, seed, weights, epochs, resume=resume, finetune=finetune, progress=progress)
+        name, options = chosen(options, name, (backbone, normalise), head, budget)
+        trained = train_model(Dataset.open(dataset), name, out, options)
     found = trained.card["calibration"]
+    where = "in valid" if found.get("source", "valid") == "valid" else "in train and valid, out of fold,"
     say(
         f"{trained.name} is in {out}: {trained.task}, {len(trained.genres)} genres",
-        f"{found['valid_hit_rate']:.1%} of the {found['n']:,} covers in valid are named right; its settings were "
+        f"{found['valid_hit_rate']:.1%} of the {found['n']:,} covers {where} are named right; its settings were "
         "chosen there, so `evaluate` tells what to expect",
     )
 
@@ -68,6 +81,10 @@ def evaluate(
     split: Annotated[str, typer.Option(help="train, valid, test, or all for a foreign dataset.")] = "test",
     folds: Annotated[int, typer.Option(min=0, help="Also train so many times anew, and pool the answers.")] = 0,
     resamples: Annotated[int, typer.Option(min=100, help="Of the bootstrap over groups.")] = 2000,
+    max_risk: MaxRiskOption = None,
+    coverage: Annotated[
+        float | None, typer.Option(min=0.01, max=0.99, help="Of the sets of genres; 0.9 where not given.")
+    ] = None,
     seed: SeedOption = 0,
 ) -> None:
     """Measure a model on covers it has never seen, with intervals and beside its baselines.
@@ -87,10 +104,13 @@ def evaluate(
             folds=folds,
             resamples=resamples,
             seed=seed,
+            max_risk=max_risk,
+            coverage=coverage,
             progress=progress,
         )
     print_table(("figure", "value", "95 % interval"), figure_rows(evaluation))
     say(evaluation["verdict"], *(baseline["words"] for baseline in evaluation["baselines"].values()))
+    say(evaluation["abstention"]["words"], *([evaluation["sets"]["words"]] if evaluation["sets"] else []))
 
 
 @app.command()
@@ -142,31 +162,39 @@ def curve(
 
 @app.command()
 def predict(
-    model: ModelArgument,
     covers: Annotated[
         list[str],
-        typer.Argument(metavar="FILE|FOLDER|-", help="Covers; `-` reads one, or a list of files, from stdin."),
+        typer.Argument(
+            metavar="[MODEL] FILE|FOLDER|-",
+            help="A model, if not the one in the box; then covers. `-` reads one, or a list of files, from stdin.",
+        ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="A line of JSON a cover.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="A line of CSV a cover.")] = False,
     top: Annotated[int, typer.Option(min=1, help="How many genres.")] = 3,
+    max_risk: MaxRiskOption = None,
+    coverage: Annotated[
+        float | None,
+        typer.Option(min=0.01, max=0.99, help="Also the set of genres that so often holds the truth, such as 0.9."),
+    ] = None,
 ) -> None:
     """Name the likeliest genres of covers, one line each, in the order given.
 
-    The exit code is 1 when a cover could not be read; its line says why.
+    Where no model is named, the one in the box is asked: a small network that knows twenty genres. The exit code is 1
+    when a cover could not be read; its line says why.
 
     Example: sleevenotes predict out/model covers --csv
     """
-    from sleevenotes.learn.model import Model
     from sleevenotes.publish.predictions import covers_named, write_csv, write_json_lines, write_table
 
     if as_json and as_csv:
         raise typer.BadParameter("--json and --csv exclude each other")
-    loaded = Model.load(model)
-    sources, names = covers_named(covers, sys.stdin.buffer)
+    loaded, given = model_first(covers)
+    sources, names = covers_named(given, sys.stdin.buffer)
     predictions = loaded.predict(sources, names=names)
     write = write_json_lines if as_json else write_csv if as_csv else write_table
-    failed = write(predictions, loaded.genres, sys.stdout, top)
+    caution = loaded.caution(max_risk=max_risk, coverage=coverage)
+    failed = write(predictions, loaded.genres, sys.stdout, top, caution)
     if failed:
         print(f"{failed:,} of {len(names):,} covers could not be read", file=sys.stderr)
         raise typer.Exit(1)
@@ -174,8 +202,10 @@ def predict(
 
 @app.command()
 def explain(
-    model: ModelArgument,
-    covers: Annotated[list[Path], typer.Argument(metavar="COVER...", help="Covers to look at.")],
+    covers: Annotated[
+        list[str],
+        typer.Argument(metavar="[MODEL] COVER...", help="A model, if not the one in the box; then covers to look at."),
+    ],
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FOLDER", help="Where to put the maps.")],
     genre: Annotated[list[str] | None, typer.Option(help="Also draw a map for this genre (repeatable).")] = None,
 ) -> None:
@@ -184,9 +214,9 @@ def explain(
     Example: sleevenotes explain out/model cover.jpg -o out/maps
     """
     from sleevenotes.judge.explain import explain as explain_covers
-    from sleevenotes.learn.model import Model
 
-    explanations, unreadable = explain_covers(Model.load(model), covers, out, genres=genre or ())
+    model, given = model_first(covers)
+    explanations, unreadable = explain_covers(model, [Path(cover) for cover in given], out, genres=genre or ())
     rows = [(each.file_name, each.genre, f"{each.proba:.1%}", str(out / each.overlay)) for each in explanations]
     print_table(("cover", "genre", "proba", "map"), rows)
     if unreadable:
@@ -228,11 +258,17 @@ def run(
     ] = None,
     draw: Annotated[bool, typer.Option("--demo", help="Draw demo covers first, and use them.")] = False,
     model: NameOption = "",
+    backbone: BackboneOption = "",
+    normalise: NormaliseOption = "",
+    head: HeadOption = "",
+    budget: BudgetOption = "",
     weights: WeightsOption = None,
     layout: LayoutOption = None,
     separator: SeparatorOption = None,
     task: TaskOption = None,
     genre: GenreOption = None,
+    min_covers: MinCoversOption = None,
+    genre_tree: GenreTreeOption = None,
     epochs: EpochsOption = None,
     folds: Annotated[int, typer.Option(min=0, help="Also train so many times anew, and pool the answers.")] = 0,
     no_covers: Annotated[bool, typer.Option("--no-covers", help="Leave artwork out of the report.")] = False,
@@ -246,15 +282,22 @@ def run(
 
     if (source is None) != draw:
         raise typer.BadParameter("give covers, or --demo to draw some" + (", not both" if draw else ""))
+    name, options = chosen(training_options(model, seed, weights, None), model, (backbone, normalise), head, budget)
     journey = Journey(
         source=source,
         out=out,
-        model=model,
+        model=name,
+        backbone=options.backbone,
+        normalise=normalise,
+        head=options.head,
+        budget_s=options.budget_s,
         weights=weights,
         layout=layout,
         separator=separator,
         task=task,
         genre=genre,
+        min_covers=min_covers,
+        genre_tree=genre_tree,
         epochs=epochs,
         folds=folds,
         covers=not no_covers,

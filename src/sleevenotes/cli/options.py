@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +14,24 @@ from sleevenotes.cli.terminal import say
 DatasetArgument = Annotated[Path, typer.Argument(metavar="DATASET", help="A folder that `collect` made.")]
 ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL", help="A folder that `train` made.")]
 SeedOption = Annotated[int, typer.Option(min=0, help="Of all randomness; the same seed gives the same result.")]
-NameOption = Annotated[str, typer.Option("--model", help="color, small, mobilenet or prog_cnn.")]
+NameOption = Annotated[
+    str, typer.Option("--model", help="color, small, mobilenet, prog_cnn, distilled, backbone or best.")
+]
+BackboneOption = Annotated[
+    str, typer.Option("--backbone", metavar="NAME|FILE", help="Makes a head on this backbone, or on an ONNX file.")
+]
+FinetuneOption = Annotated[
+    bool, typer.Option("--finetune", help="The backbone goes on learning from the covers, from its top.")
+]
+NormaliseOption = Annotated[
+    str,
+    typer.Option("--normalise", metavar="NAME", help="How an ONNX file wants its pixels: imagenet, minus-one-one, …"),
+]
+HeadOption = Annotated[str, typer.Option("--head", help="With --backbone: logistic or linear.")]
+BudgetOption = Annotated[
+    str,
+    typer.Option("--budget", metavar="TIME", help="For `best`: how long it may take, such as 90s, 10m or 1h."),
+]
 WeightsOption = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Pretrained weights for mobilenet, .safetensors or .pth.")
 ]
@@ -20,6 +39,18 @@ TaskOption = Annotated[
     str | None, typer.Option(help="single, binary or multi; inferred from the table where not given.")
 ]
 GenreOption = Annotated[str | None, typer.Option(help="The genre that `binary` asks for, against all others.")]
+MinCoversOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1, metavar="N", help="Leave out genres on fewer covers; 30 in multi where not given, none in single."
+    ),
+]
+GenreTreeOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE|none", help="For multi: rows child, parent before our own; else genre-tree.csv in DATASET."
+    ),
+]
 CoversGenreOption = Annotated[
     str | None, typer.Option("--genre", help="One genre for all covers, where the source names none.")
 ]
@@ -32,6 +63,10 @@ SeparatorOption = Annotated[
 ]
 
 
+MaxRiskOption = Annotated[
+    float | None,
+    typer.Option(min=0, max=1, help="Say `can't tell` where the answer is likelier wrong than this, such as 0.4."),
+]
 ControlOption = Annotated[
     Path | None, typer.Option(metavar="DATASET", help="Covers of one source, some of them of the genre.")
 ]
@@ -43,18 +78,66 @@ StudyOption = Annotated[Path, typer.Option("-o", "--out", metavar="OUT", help="F
 NoCoversOption = Annotated[bool, typer.Option("--no-covers", help="Leave other people's artwork out of the page.")]
 
 
-EpochsOption = Annotated[int | None, typer.Option(min=1, help="At most so many, for `small` and `prog_cnn`.")]
+EpochsOption = Annotated[int | None, typer.Option(min=1, help="At most so many, of networks that learn.")]
 
 
 def training_options(
-    name: str, seed: int, weights: Path | None, epochs: int | None, *, resume: bool = False, progress: Any = None
+    name: str,
+    seed: int,
+    weights: Path | None,
+    epochs: int | None,
+    *,
+    resume: bool = False,
+    finetune: bool = False,
+    progress: Any = None,
 ) -> Any:
     """Return how to train the model of a name, as options say."""
     from sleevenotes.learn.recipes import Options, settings_of
 
-    training = settings_of(name, epochs) if epochs else None
+    training = settings_of(name, epochs, finetune=finetune) if epochs else None
     listening = {"progress": progress} if progress else {}
-    return Options(seed=seed, weights=weights, resume=resume, training=training, say=say, **listening)
+    return Options(
+        seed=seed, weights=weights, resume=resume, training=training, finetune=finetune, say=say, **listening
+    )
+
+
+def chosen(options: Any, model: str, backbone: tuple[str, str], head: str, budget: str) -> tuple[str, Any]:
+    """Return the name of the model that is asked for, empty where none is, and how to train it.
+
+    Parameters
+    ----------
+    options
+        How to train, as all other options say.
+    backbone
+        Its name, and how it wants its pixels.
+    """
+    name, normalise = backbone
+    if name:
+        if model not in ("", "backbone"):
+            raise typer.BadParameter(f"--backbone makes the model `backbone`; leave out --model {model}")
+        model, options = "backbone", replace(options, backbone=name, normalise=normalise)
+    elif normalise:
+        raise typer.BadParameter("--normalise goes with --backbone")
+    if head and model != "backbone":
+        raise typer.BadParameter("--head goes with --backbone")
+    if budget and model != "best":
+        raise typer.BadParameter("--budget goes with --model best")
+    options = replace(options, head=head) if head else options
+    return model, replace(options, budget_s=seconds_of(budget)) if budget else options
+
+
+def seconds_of(text: str) -> float:
+    """Return how many seconds a text such as `90s`, `10m` or `1h` means.
+
+    Examples
+    --------
+    >>> seconds_of("90s"), seconds_of("1.5h")
+    (90.0, 5400.0)
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh])", text.strip().lower())
+    if not match or not float(match[1]):
+        raise typer.BadParameter(f"--budget {text}: no time. A number and s, m or h was expected, such as 90s or 10m.")
+    return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
 
 
 def control_of(dataset: Path | None, genre: str, among: str, years: str) -> Any:
@@ -69,3 +152,14 @@ def control_of(dataset: Path | None, genre: str, among: str, years: str) -> Any:
     from sleevenotes.judge.audit.control import Control, parse_years
 
     return Control(Dataset.open(dataset), genre, among, parse_years(years) if years else None)
+
+
+def model_first(arguments: list[str]) -> tuple[Any, list[str]]:
+    """Return the model that arguments begin with, or the one in the box, and the covers that follow."""
+    from sleevenotes.learn.model import Model
+    from sleevenotes.publish.predictions import model_and_covers
+
+    folder, covers = model_and_covers(arguments)
+    if not covers:
+        raise typer.BadParameter(f"{folder} is a model: name covers after it")
+    return (Model.load(folder) if folder else Model.in_the_box()), covers

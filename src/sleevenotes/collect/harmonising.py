@@ -25,6 +25,7 @@ import csv
 import hashlib
 import json
 import os
+import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -41,11 +42,12 @@ from numpy.typing import NDArray
 from sleevenotes.collect.naming import FOLDER
 from sleevenotes.covers.dataset import CSV_NAME, SETTINGS_NAME, SPLITS, Dataset
 from sleevenotes.covers.files import replacing, write_json
+from sleevenotes.covers.genre_tree import TREE_NAME
 from sleevenotes.covers.images import Pixels, decode, encode, probe, resize, sha256
 from sleevenotes.covers.pixels import cores, iter_covers
 from sleevenotes.covers.properties import HARMONISED_NAME
 from sleevenotes.covers.sheets import contact_sheet
-from sleevenotes.covers.tasks import Task
+from sleevenotes.covers.tasks import COLLECTIONS_NAME, Task
 from sleevenotes.errors import CoverError, DatasetError
 
 FORMAT = 1
@@ -369,10 +371,21 @@ def _write(dataset: Dataset, out: Path, made: _Made, rows: NDArray[np.intp], siz
     (out / SETTINGS_NAME).unlink(missing_ok=True)
     if dataset.settings:
         write_json(out / SETTINGS_NAME, _split_settings(dataset, new))
+    _carry(dataset, out)
     _write_problems(out, zip(dataset.file_names, made.problems, strict=True))
     with replacing(out / SHEET_NAME) as partial:
         partial.write_bytes(encode(_sheet(dataset, new, rows), "png"))
     return Dataset.open(out)
+
+
+def _carry(dataset: Dataset, out: Path) -> None:
+    """Take along what `split` reads beside the table: which genres each collection names, and the user's own tree."""
+    for name in (COLLECTIONS_NAME, TREE_NAME):
+        if (dataset.folder / name).is_file():
+            with replacing(out / name) as partial:
+                shutil.copyfile(dataset.folder / name, partial)
+        else:
+            (out / name).unlink(missing_ok=True)
 
 
 def _write_problems(out: Path, problems: Iterable[tuple[str, str]]) -> None:
@@ -394,7 +407,7 @@ def _split_settings(dataset: Dataset, new: Dataset) -> dict[str, Any]:
     if len(new) == len(dataset) or "counts" not in settings:
         return settings
     own = new.where([side != "" for side in new.column("split")])
-    task, sides, groups = Task(settings["task"], tuple(settings["genres"])), own.column("split"), Counter(own.groups)
+    task, sides, groups = Task.of(dataset), own.column("split"), Counter(own.groups)
     truth = task.truth(own.genre_lists)
     bears = truth == 1 if task.kind == "multi" else truth[:, None] == np.arange(len(task.genres))
     counts = {

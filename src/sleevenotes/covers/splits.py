@@ -13,6 +13,11 @@ positive       the genre that `binary` asks for; null else
 seed           of the order in which groups are dealt out
 fractions      of train, valid and test
 by             what keeps covers together: `artist`, `release`, `duplicates`, and `group` where groups were given
+min_covers     genres on fewer covers are left out; null where none was, in `single` and `binary`
+rare           genre: covers, of the genres that are left out for that
+genre_tree     `default`, `none`, or `genre-tree.csv` where the dataset has one of its own; null outside of `multi`
+tree           [child, parent]: the covers of the child count for the parent, too
+known          collection: the genres that it names, where the dataset is a join; others are unknown there
 left_out       reason: number of covers without a side
 groups         how many
 largest_group  how many covers in the largest
@@ -26,12 +31,13 @@ fingerprint    of the dataset, split so
 
 from __future__ import annotations
 
-import re
+import json
+import shutil
 import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import chain
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,29 +45,24 @@ from numpy.typing import NDArray
 
 from sleevenotes.covers.check import near_duplicates
 from sleevenotes.covers.dataset import SETTINGS_NAME, SPLITS, Dataset
-from sleevenotes.covers.duplicates import Pair, clusters
-from sleevenotes.covers.files import write_json
-from sleevenotes.covers.genres import tidy
+from sleevenotes.covers.files import replacing, write_json
+from sleevenotes.covers.genre_tree import NO_TREE, TREE_NAME, find_tree
 from sleevenotes.covers.groups import artists_of, assign, folds, groups, release_keys
-from sleevenotes.covers.tasks import KINDS, Kind, Task
-from sleevenotes.errors import SleevenotesWarning, SplitError, did_you_mean
+from sleevenotes.covers.questions import MIN_COVERS, Plan, Question, matching, named, planned
+from sleevenotes.covers.tasks import COLLECTION, COLLECTIONS_NAME, KINDS, Task, mask_unknown
+from sleevenotes.errors import DatasetError, SleevenotesWarning, SplitError, did_you_mean
 
 FORMAT = 1
 REASONS_TO_JOIN = ("artist", "release", "duplicates")
 FRACTIONS = (0.7, 0.1, 0.2)
-MANY_WITH_SEVERAL = 0.2  # share of covers with several genres from which the task is taken for `multi`
-NO_GENRE = "no genre"
-SEVERAL = "several genres"
-CLASH = "near-duplicates under different genres"
-MIN_COVERS: dict[Kind, int] = {"single": 10, "binary": 10, "multi": 30}  # `multi` does not ask about rarer genres
+DEFAULT_TREE = "default"
+SPLIT_BEFORE = "split_before"  # the column of a join that has the sides of its datasets
+UNKNOWN = "nothing known"  # their collection names none of the genres
 FEWEST = 10  # covers that can be split at all
 SMALL_TEST = 100  # covers: an interval of a share is then some 20 points wide
 FEW_IN_TEST = 10  # covers of a genre
 UNEVEN = 0.25  # of a genre's share in test, relative
-SHOWN = 8  # genres named in a note
-
-REST = re.compile(r"(not|non)[ _\-].+|(the )?(others?|rest)|(everything|anything) else|other genres?", re.IGNORECASE)
-
+TOLD = 8  # genres named in a note
 
 __all__ = ["SplitResult", "assign", "folds", "groups", "parse_fractions", "release_keys", "split"]
 
@@ -95,6 +96,9 @@ def split(
     genre: str | None = None,
     by: str | Sequence[str] = REASONS_TO_JOIN,
     fractions: Sequence[float] = FRACTIONS,
+    min_covers: int | None = None,
+    genre_tree: str | Path | None = None,
+    keep_test: bool = False,
     seed: int = 0,
     again: bool = False,
 ) -> SplitResult:
@@ -118,6 +122,13 @@ def split(
         the table gives do in any case.
     fractions
         Of train, valid and test; they sum to 1.
+    min_covers
+        Genres on fewer covers are left out by name; by default 30 in `multi`, and none in `single`.
+    genre_tree
+        For `multi`: a file that goes before the tree which comes with sleevenotes, kept as `genre-tree.csv` in the
+        dataset; or `none`. By default the `genre-tree.csv` that is there.
+    keep_test
+        For a join: covers that were test before stay so, and their groups with them; the others are train and valid.
     seed
         The same seed gives the same split.
     again
@@ -127,6 +138,8 @@ def split(
     ------
     SplitError
         Where the options are wrong, there are fewer than two genres, too few covers, or a genre that lies in one group.
+    DatasetError
+        Where the genre tree can't be read, or goes round in a circle.
 
     Warns
     -----
@@ -135,34 +148,92 @@ def split(
     """
     choice: dict[str, Any] = {"seed": seed, "fractions": list(fractions), "by": _checked(task, genre, by, fractions)}
     before = {} if again else dataset.settings
+    tree = find_tree(dataset.folder, genre_tree if genre_tree or not before else _tree_before(before))
+    question = Question(task, genre, min_covers, tree)
     if before:
-        task, genre = _as_before(dataset, before, task, genre)
+        question = _as_before(dataset, before, question, tree_given=genre_tree is not None)
         if before.get("fingerprint") == dataset.fingerprint:
             unchanged = f"The split is kept as it is (seed {before['seed']}); --again makes a new one."
             return SplitResult(dataset, before, [unchanged, *_summary(before)], kept=True)
         choice = {key: before.get(key, value) for key, value in choice.items()}
     pairs = near_duplicates(dataset) if "duplicates" in choice["by"] else []
-    plan = _planned(dataset.genre_lists, task, genre, pairs)
+    known = _known(dataset)
+    question = replace(question, collections=dataset.column(COLLECTION), known=known)
+    plan = _without_unknown(planned(dataset.genre_lists, question, pairs), dataset, known)
+    given = _given_groups(dataset)
+    choice["by"] = [*(name for name in choice["by"] if name != "group"), *(["group"] if any(given) else [])]
+    names = groups(_keys(dataset, choice["by"], given), pairs)
+    sides, how, kept = _sides(plan, names, dataset, choice, before=before, again=again, keep_test=keep_test)
+    sides = [side if not reason else "" for side, reason in zip(sides, plan.left_out, strict=True)]
+    done = dataset.with_columns(group=names, split=sides)
+    told = _question_told(plan, question, _tree_name(dataset, genre_tree, before), known)
+    settings = _settings(done, plan, choice, told)
+    _keep_tree(dataset, plan, genre_tree)
+    _write(done, settings)
+    _warn(done)
+    return SplitResult(done, settings, [plan.why, *how, *_summary(settings)], kept=kept)
+
+
+def _sides(
+    plan: Plan,
+    names: Sequence[str],
+    dataset: Dataset,
+    choice: dict[str, Any],
+    *,
+    before: Mapping[str, Any],
+    again: bool,
+    keep_test: bool,
+) -> tuple[list[str], list[str], bool]:
+    """Return the side of each cover, what became of a split that was there, and whether it was kept.
+
+    The shares in `choice` become those of a split that came with the table.
+    """
     sides = [""] * len(dataset) if again else dataset.column("split")
+    if keep_test:
+        told, sides = _with_test(plan, names, dataset, choice)
+        sides = _with_valid(plan, sides, names, dataset.genre_lists, choice)
+        choice["fractions"] = _shares(sides)
+        return sides, [told], False
     kept = plan.fits(sides, before)
     drawn = not kept and plan.lacks_valid(sides, before)
     how = _how(sides, before, kept=kept, drawn=drawn)
     if kept and not before:
         choice |= {"seed": None, "fractions": _shares(sides)}
-    given = _given_groups(dataset)
-    choice["by"] = [*(name for name in choice["by"] if name != "group"), *(["group"] if any(given) else [])]
-    names = groups(_keys(dataset, choice["by"], given), pairs)
     if drawn:
         sides = _with_valid(plan, sides, names, dataset.genre_lists, choice)
         choice["fractions"] = _shares(sides)
     elif not kept:
         sides = _dealt(plan, names, dataset.genre_lists, choice)
-    sides = [side if not reason else "" for side, reason in zip(sides, plan.left_out, strict=True)]
-    done = dataset.with_columns(group=names, split=sides)
-    settings = _settings(done, plan, choice)
-    _write(done, settings)
-    _warn(done)
-    return SplitResult(done, settings, [plan.why, *how, *_summary(settings)], kept=kept)
+    return sides, how, kept
+
+
+def _with_test(plan: Plan, names: Sequence[str], dataset: Dataset, choice: Mapping[str, Any]) -> tuple[str, list[str]]:
+    """Return what is done, and train and test: whole groups are test where one of their covers was so before.
+
+    Collections of which no cover was test before give test its share, of groups that are theirs alone.
+
+    Raises
+    ------
+    SplitError
+        Where no cover was test before.
+    """
+    were = np.array([side == "test" for side in dataset.column(SPLIT_BEFORE)])
+    if not were.any():
+        found = f"no cover is test in the column {SPLIT_BEFORE}"
+        cure = "Leave out --keep-test, or split the datasets before joining them"
+        raise SplitError(str(dataset.folder), found, "a join of datasets that were split", cure)
+    groups_of, collections = np.array(names), np.array(dataset.column(COLLECTION))
+    kept = np.isin(groups_of, groups_of[were])
+    had = np.isin(collections, np.unique(collections[were]))
+    fresh = plan.takes_part & ~np.isin(groups_of, groups_of[had])
+    test = kept.copy()
+    if fresh.any():
+        truth = plan.task.truth([dataset.genre_lists[index] for index in np.flatnonzero(fresh).tolist()])
+        *rest, share = choice["fractions"]
+        test[fresh] = assign(groups_of[fresh], truth, [sum(rest), share], seed=choice["seed"] or 0) == 1
+    drawn = f", and {int((test & ~kept).sum()):,} are drawn from collections without a test" if fresh.any() else ""
+    told = f"Test is kept: {were.sum():,} covers, and {(kept & ~were).sum():,} that are in a group with them{drawn}."
+    return told, np.where(test, "test", "train").tolist()
 
 
 def _how(sides: Sequence[str], before: Mapping[str, Any], *, kept: bool, drawn: bool) -> list[str]:
@@ -224,159 +295,97 @@ def _checked(task: str | None, genre: str | None, by: str | Sequence[str], fract
     return [name for name in REASONS_TO_JOIN if name in reasons]
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """What is asked, and of which covers not: `left_out` has a reason, or nothing, for each of n covers."""
-
-    task: Task
-    left_out: list[str]
-    why: str
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def positive(self) -> str | None:
-        return self.task.genres[0] if self.task.kind == "binary" else None
-
-    @property
-    def takes_part(self) -> NDArray[np.bool_]:
-        return np.array([not reason for reason in self.left_out], dtype=bool)
-
-    def fits(self, sides: Sequence[str], before: Mapping[str, Any]) -> bool:
-        """Return whether these sides are a complete split for it."""
-        return self._same_genres(before) and self._used(sides) == set(SPLITS)
-
-    def lacks_valid(self, sides: Sequence[str], before: Mapping[str, Any]) -> bool:
-        """Return whether these sides are train and test for it, as a draw makes them."""
-        return self._same_genres(before) and self._used(sides) == {"train", "test"}
-
-    def _same_genres(self, before: Mapping[str, Any]) -> bool:
-        return not before or self.task.kind == "multi" or tuple(before["genres"]) == self.task.genres
-
-    def _used(self, sides: Sequence[str]) -> set[str]:
-        return {side for side, reason in zip(sides, self.left_out, strict=True) if not reason}
-
-
-def _as_before(
-    dataset: Dataset, before: Mapping[str, Any], task: str | None, genre: str | None
-) -> tuple[str | None, str | None]:
-    """Return the task and genre of the split that is there.
+def _as_before(dataset: Dataset, before: Mapping[str, Any], question: Question, *, tree_given: bool) -> Question:
+    """Return the question of the split that is there.
 
     Raises
     ------
     SplitError
-        Where others are asked for now.
+        Where another one is asked now.
     """
-    kind, positive = before["task"], before.get("positive")
-    if task not in (None, kind) or (genre is not None and _matching(genre, [positive or ""]) is None):
+    kind, positive, task, genre = before["task"], before.get("positive"), question.task, question.genre
+    where = str(dataset.folder)
+    if task not in (None, kind) or (genre is not None and matching(genre, [positive or ""]) is None):
         asked = f"`{task or 'binary'}`" + (f" '{genre}'" if genre else "")
         made = f"`{kind}`" + (f" '{positive}'" if positive else "")
-        raise SplitError(str(dataset.folder), f"split for {made} already, now asked for {asked}", cure="Add --again")
-    return kind, positive
+        raise SplitError(where, f"split for {made} already, now asked for {asked}", cure="Add --again")
+    least = before.get("min_covers", MIN_COVERS["multi"] if kind == "multi" else None)
+    if question.min_covers not in (None, least):
+        made = "without --min-covers" if least is None else f"with --min-covers {least}"
+        raise SplitError(where, f"split {made} already, now with {question.min_covers}", cure="Add --again")
+    if tree_given and kind == "multi":
+        now = question.tree.pairs(dataset.genres, before["genres"])
+        if [list(pair) for pair in now] != before.get("tree", []):
+            raise SplitError(where, "split with another genre tree already", cure="Add --again")
+    return Question(kind, positive, least, question.tree)
 
 
-def _planned(lists: Sequence[tuple[str, ...]], task: str | None, genre: str | None, pairs: Sequence[Pair]) -> _Plan:
-    """Choose the task, its genres, and the covers that have no truth under it."""
-    kind, why = _inferred(lists, task, genre)
-    if kind == "multi":
-        return _planned_multi(lists, why)
-    if kind == "binary":
-        return _planned_binary(lists, genre, pairs, why)
-    left_out = ["" if len(genres) == 1 else SEVERAL if genres else NO_GENRE for genres in lists]
-    _mark_clashes(left_out, [frozenset(genres) for genres in lists], pairs)
-    counts = Counter(genres[0] for genres, reason in zip(lists, left_out, strict=True) if not reason)
-    _check_two(counts)
-    few = {name: count for name, count in counts.items() if count < MIN_COVERS["single"]}
-    notes = [f"Genres with fewer than {MIN_COVERS['single']} covers, too few to learn or to measure: {_named(few)}."]
-    return _Plan(Task("single", tuple(sorted(counts))), left_out, why, notes if few else [])
+def _tree_before(before: Mapping[str, Any]) -> str | None:
+    """Return the choice of a tree that a split was made with: none, or that of the dataset."""
+    return None if before.get("genre_tree", NO_TREE) != NO_TREE else NO_TREE
 
 
-def _planned_multi(lists: Sequence[tuple[str, ...]], why: str) -> _Plan:
-    counts = Counter(chain.from_iterable(lists))
-    least = MIN_COVERS["multi"]
-    asked = sorted(name for name, count in counts.items() if count >= least)
-    if len(asked) < 2:
-        found = f"{len(asked)} of {len(counts):,} genres on {least} covers or more"
-        raise SplitError("split", found, "Two genres at least", "Collect more covers, or take `--task single`")
-    notes = []
-    if len(asked) < len(counts):
-        rare = len(counts) - len(asked)
-        without = sum(bool(genres) and not set(genres) & set(asked) for genres in lists)
-        notes.append(
-            f"{rare:,} of {len(counts):,} genres stand on fewer than {least} covers and are not asked about; "
-            f"{without:,} covers have no other genre."
-        )
-    return _Plan(Task("multi", tuple(asked)), ["" if genres else NO_GENRE for genres in lists], why, notes)
+def _tree_name(dataset: Dataset, genre_tree: str | Path | None, before: Mapping[str, Any]) -> str:
+    if str(genre_tree) == NO_TREE or (genre_tree is None and before and _tree_before(before)):
+        return NO_TREE
+    own = genre_tree is not None or (dataset.folder / TREE_NAME).is_file()
+    return TREE_NAME if own else DEFAULT_TREE
 
 
-def _planned_binary(lists: Sequence[tuple[str, ...]], genre: str | None, pairs: Sequence[Pair], why: str) -> _Plan:
-    counts = Counter(chain.from_iterable(lists))
-    if genre is None:
-        _check_two(counts)
-        if len(counts) > 2:
-            cure = "Name one with --genre"
-            raise SplitError("task", f"`binary` with {len(counts)} genres", "One genre against the rest", cure)
-        positive = min(counts, key=lambda name: (bool(REST.fullmatch(name)), counts[name], name))
-    else:
-        positive = _known(genre, sorted(counts))
-    others = [name for name in counts if name != positive]
-    rest = others[0] if len(others) == 1 else f"not {positive}"
-    both = {positive, rest}  # a cover under both contradicts itself, as one with further genres does not
-    left_out = [NO_GENRE if not genres else SEVERAL if both <= set(genres) else "" for genres in lists]
-    _mark_clashes(left_out, [frozenset(both & set(genres)) for genres in lists], pairs)
-    task = Task("binary", (positive, rest))
-    answers = task.truth([genres for genres, reason in zip(lists, left_out, strict=True) if not reason])
-    _check_two(
-        {name: count for name, count in zip(task.genres, np.bincount(answers, minlength=2), strict=True) if count}
-    )
-    return _Plan(task, left_out, why)
+def _keep_tree(dataset: Dataset, plan: Plan, genre_tree: str | Path | None) -> None:
+    """Copy a tree that was named into the dataset, where it is found from now on."""
+    if plan.task.kind != "multi" or genre_tree is None or str(genre_tree) == NO_TREE:
+        return
+    kept = dataset.folder / TREE_NAME
+    if not (kept.is_file() and kept.samefile(genre_tree)):
+        with replacing(kept) as partial:
+            shutil.copyfile(genre_tree, partial)
 
 
-def _inferred(lists: Sequence[tuple[str, ...]], task: str | None, genre: str | None) -> tuple[Kind, str]:
-    """Return the task and a sentence that says why."""
-    if task is not None:
-        kind = next(kind for kind in KINDS if kind == task)
-        return kind, f"Task {kind}, as asked."
-    if genre is not None:
-        return "binary", f"Task binary: '{genre}' or not, as asked."
-    with_genre = sum(bool(genres) for genres in lists)
-    share = sum(len(genres) > 1 for genres in lists) / max(with_genre, 1)
-    several = f"{share:.0%} of the covers have several genres"
-    if share > MANY_WITH_SEVERAL:
-        return "multi", f"Task multi: {several}. --task single asks only about those with one."
-    if len(set(chain.from_iterable(lists))) == 2:
-        return "binary", "Task binary: there are two genres."
-    return "single", f"Task single: {several}. --task multi asks about any number at once."
+def _known(dataset: Dataset) -> dict[str, list[str]]:
+    """Return which genres each collection of a join names; empty where the dataset is none.
 
-
-def _known(genre: str, genres: Sequence[str]) -> str:
-    found = _matching(genre, genres)
-    if found is None:
-        some = ", ".join(genres[:SHOWN]) + (f" and {len(genres) - SHOWN} more" if len(genres) > SHOWN else "")
-        raise SplitError("genre", f"no cover of genre '{genre}'", f"Genres here: {some}", did_you_mean(genre, genres))
-    return found
-
-
-def _matching(genre: str, genres: Sequence[str]) -> str | None:
-    return next((name for name in (genre, tidy(genre)) if name in genres), None)
-
-
-def _mark_clashes(left_out: list[str], truths: Sequence[frozenset[str]], pairs: Sequence[Pair]) -> None:
-    """Leave out, in place, whole clusters of near-duplicates whose covers have different truths.
-
-    A cover that is left out already still speaks: where it has several genres, its near-duplicates have them too.
+    Raises
+    ------
+    DatasetError
+        Where `collections.json` is no such table.
     """
-    for members in clusters(len(left_out), pairs):
-        told = {truths[index] for index in members if left_out[index] != NO_GENRE}
-        if len(told) > 1:
-            for index in members:
-                left_out[index] = left_out[index] or CLASH
+    path = dataset.folder / COLLECTIONS_NAME
+    if not path.is_file():  # as in a dataset that was harmonised after it was split
+        return dict(dataset.settings.get("known") or {})
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))["collections"]
+        return {str(name): [str(genre) for genre in each["genres"]] for name, each in told.items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as cause:
+        expected = "a mapping `collections` of names, with `genres` in each"
+        raise DatasetError(str(path), f"can't be used ({cause!r})", expected, "Join the datasets again") from cause
 
 
-def _check_two(counts: Mapping[str, int]) -> None:
-    if len(counts) < 2:
-        found = f"one genre only, '{next(iter(counts))}'" if counts else "no cover with one genre"
-        cure = "Collect covers of another genre too"
-        raise SplitError("split", found, "Two genres at least, to tell one from the other", cure)
+def _without_unknown(plan: Plan, dataset: Dataset, known: Mapping[str, Sequence[str]]) -> Plan:
+    """Leave out covers of `multi` of whose genres nothing is known, and say which genres tell the collection."""
+    if plan.task.kind != "multi" or not known:
+        return plan
+    collections = dataset.column(COLLECTION)
+    truth = mask_unknown(plan.task.truth(dataset.genre_lists), plan.task.genres, collections, known)
+    unknown: NDArray[np.bool_] = np.asarray((truth < 0).all(axis=1))
+    left_out = [reason or (UNKNOWN if gone else "") for reason, gone in zip(plan.left_out, unknown, strict=True)]
+    notes = _told_by_collection(plan.task, truth, np.array(collections))
+    return replace(plan, left_out=left_out, notes=[*plan.notes, *notes])
+
+
+def _told_by_collection(task: Task, truth: NDArray[np.int64], collections: NDArray[np.str_]) -> list[str]:
+    """Return a note on genres that all covers of a collection bear, or none though it names them: they tell it."""
+    names, found = np.unique(collections).tolist(), []
+    for genre, column in zip(task.genres, truth.T, strict=True):
+        parts = {name: column[(collections == name) & (column >= 0)] for name in names}
+        telling = [name for name, part in parts.items() if len(part) and (part.all() or not part.any())]
+        if telling and len(names) > 1:
+            found.append(f"{genre} ({', '.join(telling)})")
+    if not found:
+        return []
+    some = ", ".join(found[:TOLD]) + (f" and {len(found) - TOLD:,} more" if len(found) > TOLD else "")
+    cure = f"Taken out of such a collection in {COLLECTIONS_NAME}, a genre is unknown there."
+    return [f"Genres of all covers in a collection, or of none, tell the collection instead of the art: {some}. {cure}"]
 
 
 def _keys(dataset: Dataset, reasons: Sequence[str], given: Sequence[str]) -> dict[str, Sequence[str]]:
@@ -401,7 +410,7 @@ def _shares(sides: Sequence[str]) -> list[float]:
     return [round(sides.count(side) / total, 3) for side in SPLITS]
 
 
-def _dealt(plan: _Plan, names: Sequence[str], lists: Sequence[tuple[str, ...]], choice: Mapping[str, Any]) -> list[str]:
+def _dealt(plan: Plan, names: Sequence[str], lists: Sequence[tuple[str, ...]], choice: Mapping[str, Any]) -> list[str]:
     """Return the side of each cover, empty where it takes no part.
 
     Raises
@@ -429,7 +438,7 @@ def _dealt(plan: _Plan, names: Sequence[str], lists: Sequence[tuple[str, ...]], 
 
 
 def _with_valid(
-    plan: _Plan, sides: Sequence[str], names: Sequence[str], lists: Sequence[tuple[str, ...]], choice: Mapping[str, Any]
+    plan: Plan, sides: Sequence[str], names: Sequence[str], lists: Sequence[tuple[str, ...]], choice: Mapping[str, Any]
 ) -> list[str]:
     """Make valid out of train, groups apart, in the share that it has of both; test stays as it is.
 
@@ -459,7 +468,22 @@ def _bears(task: Task, truth: NDArray[np.int64]) -> NDArray[np.bool_]:
 # What was done ----------------------------------------------------------------------------------------------------
 
 
-def _settings(dataset: Dataset, plan: _Plan, choice: Mapping[str, Any]) -> dict[str, Any]:
+def _question_told(
+    plan: Plan, question: Question, tree_name: str, known: Mapping[str, Sequence[str]]
+) -> dict[str, Any]:
+    """Return what `split.json` holds of the question: rare genres, the tree, and what is unknown."""
+    many = plan.task.kind == "multi"
+    default = MIN_COVERS["multi"] if many else None
+    return {
+        "min_covers": default if question.min_covers is None else question.min_covers,
+        "rare": dict(sorted(plan.rare.items(), key=lambda item: (-item[1], item[0]))),
+        "genre_tree": tree_name if many else None,
+        "tree": [list(pair) for pair in plan.task.tree],
+        **({"known": {name: list(genres) for name, genres in known.items()}} if many and known else {}),
+    }
+
+
+def _settings(dataset: Dataset, plan: Plan, choice: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
     """Return what `split.json` holds."""
     own = dataset.where(plan.takes_part)
     sizes = Counter(own.column("group"))
@@ -471,6 +495,7 @@ def _settings(dataset: Dataset, plan: _Plan, choice: Mapping[str, Any]) -> dict[
         "genres": list(plan.task.genres),
         "positive": plan.positive,
         **choice,
+        **told,
         "left_out": dict(Counter(reason for reason in plan.left_out if reason)),
         "groups": len(sizes),
         "largest_group": max(sizes.values()),
@@ -527,26 +552,15 @@ def _unbalanced(
     }
     percent, notes = "{:.0%}".format, []
     if few:
-        notes.append(f"Genres with fewer than {FEW_IN_TEST} covers in test: {_named(few)}.")
+        notes.append(f"Genres with fewer than {FEW_IN_TEST} covers in test: {named(few)}.")
     if uneven:
-        notes.append(f"Genres with more or less than {share:.0%} of their covers in test: {_named(uneven, percent)}.")
+        notes.append(f"Genres with more or less than {share:.0%} of their covers in test: {named(uneven, percent)}.")
     for side, fraction in sorted(zip(SPLITS, fractions, strict=True), key=lambda pair: -pair[1]):
         if max(sizes.values()) > fraction * n:
             largest, room = max(sizes.values()), round(fraction * n)
             notes.append(f"The largest group has {largest:,} covers, more than {side} should have ({room:,}).")
             break
     return notes
-
-
-def _named(figures: Mapping[str, float], show: Callable[[float], str] = str) -> str:
-    """Return genres with their figures, the smallest first.
-
-    >>> _named({"folk": 7, "polka": 3})
-    'polka (3), folk (7)'
-    """
-    smallest = sorted(figures.items(), key=lambda item: (item[1], item[0]))
-    some = ", ".join(f"{name} ({show(figure)})" for name, figure in smallest[:SHOWN])
-    return some + (f" and {len(figures) - SHOWN} more" if len(figures) > SHOWN else "")
 
 
 def _summary(settings: Mapping[str, Any]) -> list[str]:

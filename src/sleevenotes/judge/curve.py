@@ -106,7 +106,7 @@ def halved(dataset: Dataset, times: int, seed: int) -> Dataset:
 def _measure(model: Model, valid: Dataset, task: Task) -> NDArray[np.float64]:
     """Return each cover's score, (n,): right or not; the label-ranking AP in `multi`."""
     logits = model.head.logits(dataset_features(valid, model.extractor))
-    truth, proba = task.truth(valid.genre_lists), model.proba(logits)
+    truth, proba = task.truth_of(valid), model.proba(logits)
     return metrics.ranking_precision(truth, proba) if task.kind == "multi" else metrics.correct(truth, proba)
 
 

@@ -17,18 +17,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sleevenotes.covers.dataset import Dataset
 from sleevenotes.covers.files import replacing, write_json
+from sleevenotes.covers.genre_tree import close_upwards
 from sleevenotes.covers.groups import artists_of as artists_in, folds as fold_of
 from sleevenotes.covers.tasks import Task
 from sleevenotes.errors import EvaluationError, SleevenotesWarning
 from sleevenotes.judge import figures as judging, metrics
 from sleevenotes.judge.figures import Answers
+from sleevenotes.learn.abstention import Caution, risk_of
+from sleevenotes.learn.conformal import in_set
 from sleevenotes.learn.features import dataset_features
 from sleevenotes.learn.model import BASELINE_NAME, CARD_NAME, SCORINGS_NAME, Model
 from sleevenotes.learn.recipes import Options, train
@@ -65,6 +68,14 @@ class Scored:
     fold: NDArray[np.int64]
 
 
+class Ruling(NamedTuple):
+    """How answers are measured: resamples and seed of the intervals, and how careful answers had to be."""
+
+    resamples: int
+    seed: int
+    caution: Caution
+
+
 def evaluate(
     model: Model,
     dataset: Dataset,
@@ -74,6 +85,8 @@ def evaluate(
     folds: int = 0,
     resamples: int = 2000,
     seed: int = 0,
+    max_risk: float | None = None,
+    coverage: float | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Measure a model on one split, and write what came of it.
@@ -91,6 +104,10 @@ def evaluate(
     folds
         Where 2 or more, the model is also trained so many times anew, each time without another part of the dataset,
         and the answers to those parts are pooled.
+    max_risk
+        Where given, it is told what comes of answers up to this risk alone.
+    coverage
+        Of the sets of genres; 0.9 where not given, as far as the model has sets.
 
     Returns
     -------
@@ -103,13 +120,16 @@ def evaluate(
     """
     covers = _judged(model, dataset, split)
     _refuse_seen(model, covers, split)
-    scored = score(model, covers, progress=progress)
-    evaluation = _described(model, dataset, split) | _figures(scored, model, resamples, seed)
+    if coverage is None and "sets" in model.card["calibration"]:
+        coverage = judging.CAUTION.coverage
+    ruled = Ruling(resamples, seed, model.caution(max_risk=max_risk, coverage=coverage))
+    scored = score(model, covers, coverage=coverage, progress=progress)
+    evaluation = _described(model, dataset, split) | _figures(scored, model, ruled)
     evaluation["artists"] = artists_of(model, covers)
-    evaluation["calibration"] = {"method": "temperature", "temperature": model.temperature}
+    evaluation["calibration"] = _calibration(model)
     evaluation["folds"] = None
     if folds:
-        evaluation["folds"] = _folded(model, dataset, out, folds, resamples, seed, progress)
+        evaluation["folds"] = _folded(model, dataset, out, folds, ruled, progress)
     evaluation["verdict"] = verdict(evaluation)
     out.mkdir(parents=True, exist_ok=True)
     _write_predictions(out / PREDICTIONS_NAME, scored, model)
@@ -118,17 +138,22 @@ def evaluate(
     return evaluation
 
 
-def score(model: Model, covers: Dataset, *, progress: Progress | None = None) -> Scored:
+def score(model: Model, covers: Dataset, *, coverage: float | None = None, progress: Progress | None = None) -> Scored:
     """Return what a model and its baselines say of covers.
 
     Parameters
     ----------
     covers
         All of them with a truth under the model's task.
+    coverage
+        Of the model's sets of genres; without, there are none.
     """
     logits = model.head.logits(dataset_features(covers, model.extractor, progress=progress))
-    truth = Task(model.task, model.genres).truth(covers.genre_lists)
-    answers = Answers(truth, model.proba(logits), covers.groups, model.proba(logits, calibrated=False))
+    truth = task_of(model).truth_of(covers)
+    proba = model.proba(logits)
+    sets = None if coverage is None else in_set(proba, model.caution(coverage=coverage).limit)
+    risk = risk_of(proba, model.caution().line)
+    answers = Answers(truth, proba, covers.groups, model.proba(logits, calibrated=False), sets, risk)
     shares = [model.card["dataset"]["train_shares"][genre] for genre in model.genres]
     color = model.baseline or model
     color_logits = logits if color is model else color.head.logits(dataset_features(covers, color.extractor))
@@ -136,8 +161,21 @@ def score(model: Model, covers: Dataset, *, progress: Progress | None = None) ->
     return Scored(covers, answers, baselines, np.full(len(covers), -1))
 
 
+def task_of(model: Model) -> Task:
+    """Return what a model asks of a cover."""
+    tree = tuple((child, parent) for child, parent in model.card.get("tree") or ())
+    return Task(model.task, model.genres, tree)
+
+
 def cross_validate(
-    dataset: Dataset, name: str, out: Path, *, folds: int, options: Options, progress: Progress | None = None
+    dataset: Dataset,
+    name: str,
+    out: Path,
+    *,
+    folds: int,
+    options: Options,
+    coverage: float | None = None,
+    progress: Progress | None = None,
 ) -> Scored:
     """Train a model `folds` times, each time without another part of the covers, and pool what it says of that part.
 
@@ -149,6 +187,8 @@ def cross_validate(
         Split; covers that the split leaves out are left out here, too.
     out
         Folder for the models, one a fold; those that are there already are not trained again.
+    coverage
+        As for `score`.
     """
     task = Task.of(dataset)
     dataset = dataset.where([side != "" for side in dataset.column("split")])
@@ -163,7 +203,7 @@ def cross_validate(
         split[rest[valid]] = "valid"
         split[part == number] = "test"
         model = train(dataset.with_columns(split=split.tolist()), name, out / str(number), options)
-        one = score(model, dataset.where(part == number))
+        one = score(model, dataset.where(part == number), coverage=coverage)
         scored.append(Scored(one.covers, one.answers, one.baselines, np.full(len(one.covers), number)))
         if progress:
             progress(number + 1, folds)
@@ -209,7 +249,7 @@ def _judged(model: Model, dataset: Dataset, split: str) -> Dataset:
     if not len(covers):
         cure = f"Run `sleevenotes split {dataset.folder}`, or judge all covers with --split all"
         raise EvaluationError(str(dataset.folder), f"no cover in {split}", cure=cure)
-    task = Task(model.task, model.genres)
+    task = task_of(model)
     judged = covers.where(task.answerable(covers.genre_lists))
     known = task.genres if task.kind != "binary" else task.genres[:1]
     if not len(judged) or not set(known) & set(judged.genres):
@@ -250,7 +290,17 @@ def _described(model: Model, dataset: Dataset, split: str) -> dict[str, Any]:
     }
 
 
-def _figures(scored: Scored, model: Model, resamples: int, seed: int) -> dict[str, Any]:
+def _calibration(model: Model) -> dict[str, Any]:
+    """Return how the percentages came to be; in `multi`, how many genres have a map of which kind."""
+    card = model.card["calibration"]
+    told = {"method": card.get("method", "temperature"), "temperature": model.temperature}
+    if "maps" not in card:
+        return told
+    kinds = [how["kind"] for how in card["maps"]]
+    return told | {"maps": {kind: kinds.count(kind) for kind in ("pooled", "platt", "isotonic")}}
+
+
+def _figures(scored: Scored, model: Model, ruled: Ruling) -> dict[str, Any]:
     return judging.figures(
         scored.answers,
         task=model.task,
@@ -258,23 +308,28 @@ def _figures(scored: Scored, model: Model, resamples: int, seed: int) -> dict[st
         baselines=scored.baselines,
         thresholds=model.thresholds,
         model=model.name,
-        resamples=resamples,
-        seed=seed,
+        resamples=ruled.resamples,
+        seed=ruled.seed,
+        caution=ruled.caution,
     )
 
 
 def _folded(
-    model: Model, dataset: Dataset, out: Path, folds: int, resamples: int, seed: int, progress: Progress | None
+    model: Model, dataset: Dataset, out: Path, folds: int, ruled: Ruling, progress: Progress | None
 ) -> dict[str, Any]:
     options = Options(
         seed=model.card["seed"],
         resume=True,
         training=training_settings(model),
-        backbone_of=model.folder if model.card["backbone"] else None,
+        backbone_of=model.lends,
+        **({"finetune": True, "backbone": model.card["backbone"]["name"]} if model.finetuned else {}),
     )
-    scored = cross_validate(dataset, model.name, out / "folds", folds=folds, options=options, progress=progress)
+    coverage = ruled.caution.coverage
+    scored = cross_validate(
+        dataset, model.name, out / "folds", folds=folds, options=options, coverage=coverage, progress=progress
+    )
     _write_predictions(out / FOLD_PREDICTIONS_NAME, scored, model)
-    pooled = _figures(scored, model, resamples, seed)
+    pooled = _figures(scored, model, ruled)
     metric = metrics.ranking_precision if model.task == "multi" else metrics.correct
     scores = metric(scored.answers.truth, scored.answers.proba)
     each = [float(scores[scored.fold == number].mean()) for number in range(folds)]
@@ -300,6 +355,10 @@ def _pooled(scored: Sequence[Scored]) -> Scored:
         np.concatenate([one.answers.proba for one in scored]),
         [group for one in scored for group in one.answers.groups],
         np.concatenate([one.answers.uncalibrated for one in scored if one.answers.uncalibrated is not None]),
+        np.concatenate([one.answers.sets for one in scored if one.answers.sets is not None])
+        if all(one.answers.sets is not None for one in scored)
+        else None,
+        np.concatenate([one.answers.risk for one in scored if one.answers.risk is not None]),
     )
     names = scored[0].baselines
     baselines = {name: np.concatenate([one.baselines[name] for one in scored]) for name in names}
@@ -308,12 +367,12 @@ def _pooled(scored: Sequence[Scored]) -> Scored:
 
 def _write_predictions(path: Path, scored: Scored, model: Model) -> None:
     """Write a row a cover; in `multi`, predicted are the genres over their threshold, or the likeliest one."""
-    task, proba = Task(model.task, model.genres), scored.answers.proba
+    task, proba = task_of(model), scored.answers.proba
     first = proba.argmax(axis=1)
     if model.task == "multi":
         named = proba >= np.array(model.thresholds)
         named[np.arange(len(first)), first] = True
-        predicted = task.named(named.astype(np.int64))
+        predicted = task.named(close_upwards(named.astype(np.int64), task.genres, task.tree))
     else:
         predicted = task.named(first)
     truth = task.named(np.asarray(scored.answers.truth))
@@ -354,12 +413,17 @@ TOLD = {
     "recall": "recall",
     "f1": "F1",
     "roc_auc_macro": "ROC AUC, mean over genres",
+    "roc_auc_micro": "ROC AUC, over all answers",
     "average_precision_macro": "average precision, mean over genres",
+    "average_precision_micro": "average precision, over all answers",
     "f1_macro": "F1, mean over genres",
     "f1_micro": "F1, over all answers",
     "label_ranking_ap": "label-ranking average precision",
     "log_loss": "log loss (nats)",
     "brier": "Brier score",
+    "surest_fifth": "right on the surest fifth",
+    "surest_half": "right on the surest half",
+    "aurc": "area under the risk-coverage curve",
     "ece": "calibration error",
     "ece_uncalibrated": "calibration error before calibration",
 }
@@ -379,6 +443,10 @@ def figure_rows(evaluation: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 
 def _rows(evaluation: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     rows = [(what, *_value_and_interval(evaluation[name])) for name, what in TOLD.items() if name in evaluation]
+    if evaluation.get("sets"):
+        told, genres = evaluation["sets"], len(evaluation["per_genre"])
+        rows.append((f"truth in its set ({100 * told['coverage']:g} % asked)", *_value_and_interval(told["achieved"])))
+        rows.append((f"genres in a set, of {genres}", *_value_and_interval(told["size"])))
     for name, baseline in evaluation["baselines"].items():
         figure = baseline.get("accuracy") or baseline["label_ranking_ap"]
         rows.append((f"baseline {name}", *_value_and_interval(figure)))

@@ -6,13 +6,17 @@ rise with it, the channels are added up, and what speaks against the genre is cu
 of that map, as in `mobilenet`, this is the exact share of each place in the logit; in `small`, whose network pools by
 the cubic mean, it is an approximation.
 
+The map of a composed model is the sum of those of its networks, each for its slice of the head, each view put back
+where it was cut. Of a likeness to covers it is that of how the logit rises from here on. Parts without places, such as
+colours, and graphs that are not known in torch have none; how much of the model the map shows is told with it.
+
 A map says where the network looked, not that it was right to look there.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,11 +31,16 @@ from sleevenotes.covers.files import replacing, write_json
 from sleevenotes.covers.images import Pixels, decode, encode, resize
 from sleevenotes.errors import CoverError, ModelError, did_you_mean
 from sleevenotes.learn.cover_network import CoverNetwork
+from sleevenotes.learn.extractors import BOXES, MIRRORED, LikenessExtractor, seen
+from sleevenotes.learn.likeness import ARRAYS
 from sleevenotes.learn.model import WEIGHTS_NAME, Model, read_weights
 from sleevenotes.learn.networks import rebuilt
+from sleevenotes.learn.readings import Reading
 
 EXPLANATIONS_NAME = "explanations.json"
 SHOWN_PX = 448
+SMALLEST = 1e-12  # the square root has no slope at 0
+PLACES = 32  # along each side of a composed model's map
 
 # dark to bright with rising lightness, so that it reads in grey, too: position, red, green, blue
 HEAT_ANCHORS = (
@@ -61,6 +70,8 @@ class Explanation:
         What the dataset says, `;` between several; empty where nothing is known.
     correct
         Whether `predicted` is what the dataset says; None where nothing is known.
+    mapped
+        How much of what makes the model's logits differ between covers comes from networks that the map shows, 0..1.
     """
 
     file_name: str
@@ -72,6 +83,29 @@ class Explanation:
     overlay: str
     truth: str = ""
     correct: bool | None = None
+    mapped: float = 1.0
+
+
+Weight = Callable[[NDArray[np.uint8], Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A network of a composed model, and what its features weigh.
+
+    Parameters
+    ----------
+    network, size_px, views, rooted
+        The network, and how it is asked.
+    weight
+        Gives, of covers and a row of the head, what each feature weighs: (D,), or (n, D) where it depends on the cover.
+    """
+
+    network: CoverNetwork
+    size_px: int
+    views: tuple[str, ...]
+    rooted: bool
+    weight: Weight
 
 
 class Explainer:
@@ -90,24 +124,53 @@ class Explainer:
     """
 
     def __init__(self, model: Model) -> None:
-        if model.card["network"] is None:
+        if not model.has_places:
+            sees_colors = not model.parts and model.card["network"] is None
+            found = "sees colours without their places" if sees_colors else "has no network that is known in torch"
             raise ModelError(
                 str(model.folder),
-                f"the model '{model.name}' sees colours without their places",
+                f"the model '{model.name}' {found}",
                 "a model with a network",
                 "Train one with --model small or --model mobilenet",
             )
-        tensors = read_weights(model.folder / WEIGHTS_NAME)
-        parameters = {
-            name.removeprefix("network."): value for name, value in tensors.items() if name.startswith("network.")
-        }
         self.model = model
-        architecture = model.card["network"]["architecture"]
+        self.tensors = read_weights(model.folder / WEIGHTS_NAME)
+        self.slices = self._slices() if model.parts else []
+        self.mapped = sum(part["share"] * _known_share(part) for part in model.parts) if model.parts else 1.0
+        if not model.parts:
+            self.network = self._rebuilt(model.card["network"]["architecture"], "network.")
+
+    def _slices(self) -> list[Slice]:
+        """Return the networks that have maps, once for each part of which they are."""
+        found, start = [], 0
+        for part, extractor in zip(self.model.parts, self.model.extractor.parts, strict=True):  # type: ignore[union-attr]
+            columns = slice(start, start + part["features"])
+            start = columns.stop
+            if not isinstance(extractor, LikenessExtractor):
+                found += [self._slice(part, _row(columns))] if _known(part) else []
+                continue
+            first = 0
+            for ground, width in zip(part["of"], extractor.widths, strict=True):
+                block = slice(first, first + width)
+                first = block.stop
+                found += [self._slice(ground, _slope(extractor, columns, block))] if _known(ground) else []
+        return found
+
+    def _slice(self, part: Mapping[str, Any], weight: Weight) -> Slice:
+        network = self._rebuilt(part["network"]["architecture"], f"{part['name']}.network.")
+        if part["layers"] or part["grid"] > 1:
+            network = Reading(network, part["layers"], part["grid"])
+        return Slice(network, part["size_px"], tuple(part["views"]), part["rooted"], weight)
+
+    def _rebuilt(self, architecture: str, prefix: str) -> CoverNetwork:
+        parameters = {
+            name.removeprefix(prefix): value for name, value in self.tensors.items() if name.startswith(prefix)
+        }
         try:
-            self.network = rebuilt(architecture, parameters)
+            return rebuilt(architecture, parameters)
         except (KeyError, RuntimeError) as cause:
             found = f"not the parameters of the network '{architecture}' as it is here"
-            raise ModelError(str(model.folder / WEIGHTS_NAME), found, cure="Train the model again") from cause
+            raise ModelError(str(self.model.folder / WEIGHTS_NAME), found, cure="Train the model again") from cause
 
     def maps(self, covers: NDArray[np.uint8], genre: str) -> NDArray[np.float32]:
         """Return the maps, (n, h, w) in 0..1, of covers, (n, S, S, 3), for one genre.
@@ -116,8 +179,25 @@ class Explainer:
         """
         index = self.index(genre)
         head = self.model.head
-        weight, bias = torch.from_numpy(head.weight[index].copy()), float(head.bias[index])
+        weight = torch.from_numpy(head.weight[index].copy())
+        if self.slices:
+            return normalised(torch.stack([self._spoken(covers, part, weight) for part in self.slices]).sum(dim=0))
+        bias = float(head.bias[index])
         return grad_cam(self.network, lambda features: features @ weight + bias, torch.from_numpy(covers))
+
+    def _spoken(self, covers: NDArray[np.uint8], part: Slice, weight: Tensor) -> Tensor:
+        """Return what each place of covers adds to the logit through one part, (n, PLACES, PLACES)."""
+        own = part.weight(covers, weight) / len(part.views)
+        whole = torch.zeros(len(covers), PLACES, PLACES)
+        for view in part.views:
+            pixels = torch.from_numpy(seen(covers, view, part.size_px))
+            spoken = spoken_for(part.network, lambda features: (_as_asked(features, part) * own).sum(dim=1), pixels)
+            spoken = spoken.flip(2) if view.endswith(MIRRORED) else spoken
+            left, top, right, bottom = (round(share * PLACES) for share in BOXES[view.removesuffix(MIRRORED)])
+            box = spoken.shape[1] * spoken.shape[2] / ((right - left) * (bottom - top))  # the sum over places stays
+            laid = F.interpolate(spoken[:, None], size=(bottom - top, right - left), mode="bilinear")[:, 0]
+            whole[:, top:bottom, left:right] += box * laid
+        return whole
 
     def index(self, genre: str) -> int:
         """Return a genre's place among the model's genres."""
@@ -126,6 +206,43 @@ class Explainer:
             found, known = f"genre '{genre}' is unknown to this model", f"Its genres are {', '.join(genres)}"
             raise ModelError(str(self.model.folder), found, known, did_you_mean(genre, genres))
         return genres.index(genre)
+
+
+def _as_asked(features: Tensor, part: Slice) -> Tensor:
+    """Return a network's features as the head gets them; the smallest root keeps a slope."""
+    return features.sign() * (features.abs() + SMALLEST).sqrt() if part.rooted else features
+
+
+def _row(columns: slice) -> Weight:
+    """Return what gives a slice of the head."""
+    return lambda covers, row: row[columns]
+
+
+def _slope(extractor: LikenessExtractor, columns: slice, block: slice) -> Weight:
+    """Return what gives how much a logit rises with each feature of a block, (n, D), through the likeness to covers."""
+
+    def weight(covers: NDArray[np.uint8], row: Tensor) -> Tensor:
+        known = extractor.likeness
+        base = torch.from_numpy(extractor.base(covers)).requires_grad_()
+        mean, scale, directions, landmarks = (torch.from_numpy(getattr(known, name)) for name in ARRAYS)
+        points = ((base - mean) * scale) @ directions
+        apart = (points[:, None] - landmarks[None]).square().sum(dim=2)  # (n, covers to compare with)
+        torch.autograd.backward((torch.exp(-known.width * apart) @ row[columns]).sum())
+        assert base.grad is not None  # the logit was made of it
+        return base.grad[:, block]
+
+    return weight
+
+
+def _known(part: Mapping[str, Any]) -> bool:
+    """Return whether a part of a composed model has a network that is known in torch."""
+    return bool(part["network"] and part["network"]["architecture"])
+
+
+def _known_share(part: Mapping[str, Any]) -> float:
+    """Return of how much of a part there are maps, 0..1; in a likeness all grounds count alike."""
+    grounds = part.get("of", [part])
+    return sum(_known(ground) for ground in grounds) / len(grounds)
 
 
 def grad_cam(network: CoverNetwork, logit: Any, covers: Tensor) -> NDArray[np.float32]:
@@ -139,6 +256,14 @@ def grad_cam(network: CoverNetwork, logit: Any, covers: Tensor) -> NDArray[np.fl
         Gives the genre's logit, (n,), of features.
     covers
         uint8 (n, S, S, 3).
+    """
+    return normalised(spoken_for(network, logit, covers))
+
+
+def spoken_for(network: CoverNetwork, logit: Any, covers: Tensor) -> Tensor:
+    """Return what each place of a network's last map adds to a logit, (n, h, w), below 0 where it speaks against it.
+
+    Parameters are those of `grad_cam`.
     """
     maps: list[Tensor] = []
 
@@ -154,9 +279,14 @@ def grad_cam(network: CoverNetwork, logit: Any, covers: Tensor) -> NDArray[np.fl
     gradient = maps[0].grad
     assert gradient is not None  # the logit was made of it
     importance = gradient.mean(dim=(2, 3), keepdim=True)  # (n, D, 1, 1)
-    spoken = F.relu((importance * maps[0]).sum(dim=1)).detach()  # (n, h, w)
-    largest = spoken.amax(dim=(1, 2), keepdim=True)
-    return (spoken / largest.clamp_min(1e-12)).numpy()
+    return (importance * maps[0]).sum(dim=1).detach()
+
+
+def normalised(spoken: Tensor) -> NDArray[np.float32]:
+    """Return maps, (n, h, w) in 0..1, of what places add to a logit: what speaks against it is cut off."""
+    kept = F.relu(spoken)
+    largest = kept.amax(dim=(1, 2), keepdim=True)
+    return (kept / largest.clamp_min(1e-12)).numpy()
 
 
 def last_map_layer(network: nn.Module, cover: Tensor) -> nn.Module:
@@ -304,6 +434,7 @@ def _explain_one(
                 overlay=overlay_name,
                 truth=truth,
                 correct=correct,
+                mapped=round(explainer.mapped, 4),
             )
         )
     return explanations

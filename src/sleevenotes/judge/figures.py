@@ -9,24 +9,25 @@ of one evaluation come from the same resamples of its groups.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sleevenotes.errors import EvaluationError, did_you_mean
-from sleevenotes.judge import metrics, resampling
+from sleevenotes.judge import cautious, metrics, resampling
 from sleevenotes.judge.metrics import Floats
+from sleevenotes.judge.rulers import Answers, Figure, Measured, Metric, Ruler, figure_of, plain
+from sleevenotes.learn.abstention import Caution
 
-Figure = dict[str, float | None]
-Metric = Callable[..., Floats]  # of truth, proba and weights
+__all__ = ["Answers", "figures", "guesses", "verdict"]
 
 TASKS = ("single", "binary", "multi")
 ARTISTS = ("unknown", "apart", "shared")
 SIGNIFICANT = 0.05
+CAUTION = Caution(coverage=0.9)
 _GUESSES = ("commonest", "share")
 _RANKINGS = 32  # random rankings a cover, of which the expected precision is the mean
 
@@ -53,53 +54,6 @@ _BASELINES_OF_MANY = _BASELINES | {
     "commonest": "listing the commonest genres first every time",
     "share": "listing the genres at random by their shares",
 }
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What a model says about covers, and what is true of them.
-
-    Attributes
-    ----------
-    truth
-        The column of each cover's genre, (n,), or 0 and 1 for each genre, (n, K), in the task `multi`.
-    proba
-        The model's calibrated probas, (n, K). In `binary`, column 0 is the genre looked for.
-    groups
-        The group of each cover, (n,).
-    uncalibrated
-        Its probas before calibration, (n, K); None where it has none of its own.
-    """
-
-    truth: NDArray[np.integer[Any]]
-    proba: NDArray[np.floating[Any]]
-    groups: Sequence[str] | NDArray[Any]
-    uncalibrated: NDArray[np.floating[Any]] | None = None
-
-
-class _Measured(NamedTuple):
-    """A metric of the covers, (…), and of each resample of them, (B, …)."""
-
-    value: Floats
-    spread: Floats
-
-
-@dataclass(frozen=True)
-class _Ruler:
-    """Measures the same covers with the same resamples: ``weights`` (B, n), or None where nothing can be resampled."""
-
-    truth: NDArray[np.integer[Any]]
-    weights: NDArray[np.unsignedinteger[Any]] | None
-    level: float
-
-    def measure(self, metric: Metric, proba: ArrayLike) -> _Measured:
-        value = metric(self.truth, proba)
-        nothing = np.full((1, *np.shape(value)), np.nan)
-        return _Measured(value, nothing if self.weights is None else metric(self.truth, proba, self.weights))
-
-    def figure(self, measured: _Measured) -> Figure:
-        ends = resampling.interval(measured.spread, self.level)
-        return _figure(measured.value, ends.low, ends.high)
 
 
 # -------------------------------------------------------------------------------- guessing
@@ -165,6 +119,7 @@ def figures(
     resamples: int = resampling.RESAMPLES,
     seed: int = 0,
     level: float = resampling.LEVEL,
+    caution: Caution = CAUTION,
 ) -> dict[str, Any]:
     """Return the metric part of ``evaluation.json``, ready for `json.dumps`.
 
@@ -186,13 +141,15 @@ def figures(
         The model's name: the baseline of that name is the model itself, and is said to be.
     resamples, seed, level
         Of the intervals; see `sleevenotes.judge.resampling`.
+    caution
+        The risk up to which it answers, where one was asked for, and the coverage of its sets.
 
     Returns
     -------
     dict[str, Any]
         ``task``, ``genres``, ``n``, ``groups``, ``intervals`` (with ``notes`` on what is doubtful about them), the
-        task's figures, ``baselines``, ``per_genre``, ``confusion`` (not in `multi`), ``reliability`` and ``chance``
-        (what guessing gets).
+        task's figures, ``baselines``, ``per_genre``, ``confusion`` (not in `multi`), ``reliability``, ``abstention``,
+        ``sets`` (None without) and ``chance`` (what guessing gets).
 
     Raises
     ------
@@ -202,8 +159,7 @@ def figures(
     _check(answers, task, genres)
     doubt = resampling.doubts(answers.groups)
     count = len(np.unique(np.asarray(answers.groups)))
-    weights = resampling.group_weights(answers.groups, resamples, seed) if count > 1 else None
-    ruler = _Ruler(np.asarray(answers.truth), weights, level)
+    ruler = Ruler.of(answers, resamples=resamples, seed=seed, level=level)
     overall, per_genre, notes = _measured(ruler, answers.proba, task, genres, thresholds)
     method = {"method": "bootstrap over groups, percentile", "level": level, "resamples": resamples, "seed": seed}
     method["ece"] = "its upward bias is taken out of the lower end"
@@ -216,6 +172,7 @@ def figures(
         "groups": count,
         "intervals": {**method, "notes": [note for note in [doubt, *notes] if note]},
         **overall,
+        **cautious.surest(ruler, answers),
         "ece": calibration["calibrated"][0],
         "ece_uncalibrated": calibration["uncalibrated"][0],
         "baselines": compared,
@@ -224,6 +181,8 @@ def figures(
     if task != "multi":
         counts = metrics.confusion(ruler.truth, answers.proba).astype(int).tolist()
         result["confusion"] = {"genres": list(genres), "counts": counts}
+    result["abstention"] = cautious.abstention(ruler, answers, caution.max_risk)
+    result["sets"] = cautious.sets(ruler, answers, genres, caution.coverage)
     result["reliability"] = {name: rows for name, (_, rows) in calibration.items()}
     result["chance"] = _chance(compared, task, len(genres))
     return result
@@ -244,13 +203,17 @@ def _check(answers: Answers, task: str, genres: Sequence[str]) -> None:
     if len(answers.groups) != shape[0]:
         found = f"{len(answers.groups):,} groups for {shape[0]:,} covers"
         raise EvaluationError("figures", found, "Each cover has one group")
+    if answers.sets is not None and np.shape(answers.sets) != shape:
+        raise EvaluationError("figures", f"sets of shape {np.shape(answers.sets)}", f"The probas have {shape}")
+    if answers.risk is not None and np.shape(answers.risk) != shape[:1]:
+        raise EvaluationError("figures", f"risks of shape {np.shape(answers.risk)}", "There is one risk a cover")
     if answers.uncalibrated is not None and np.shape(answers.uncalibrated) != shape:
         found = f"uncalibrated probas of shape {np.shape(answers.uncalibrated)}"
         raise EvaluationError("figures", found, f"The calibrated ones have {shape}")
 
 
 def _measured(
-    ruler: _Ruler, proba: ArrayLike, task: str, genres: Sequence[str], thresholds: ArrayLike | None
+    ruler: Ruler, proba: ArrayLike, task: str, genres: Sequence[str], thresholds: ArrayLike | None
 ) -> tuple[dict[str, Figure], dict[str, dict[str, Any]], list[str]]:
     """Return the figures over all genres, those of each genre, and notes on their intervals."""
     many = task == "multi"
@@ -278,27 +241,30 @@ def _measured(
 
 
 def _means(
-    ruler: _Ruler, by_genre: Mapping[str, _Measured], proba: ArrayLike, thresholds: ArrayLike | None
+    ruler: Ruler, by_genre: Mapping[str, Measured], proba: ArrayLike, thresholds: ArrayLike | None
 ) -> dict[str, Figure]:
     """Return the figures over all genres of answers with any number of them."""
-    macro = {name: _Measured(*map(metrics.over_genres, by_genre[name])) for name in ("roc_auc", "average_precision")}
+    macro = {name: Measured(*map(metrics.over_genres, by_genre[name])) for name in ("roc_auc", "average_precision")}
     means = {f"{name}_macro": ruler.figure(mean) for name, mean in macro.items()}
-    for name, metric in {"f1_macro": metrics.macro_f1, "f1_micro": metrics.micro_f1}.items():
-        means[name] = ruler.figure(ruler.measure(partial(metric, thresholds=thresholds), proba))
-    return means
+    micro = {"roc_auc_micro": metrics.micro_roc_auc, "average_precision_micro": metrics.micro_average_precision}
+    named = {"f1_macro": metrics.macro_f1, "f1_micro": metrics.micro_f1}
+    ways: dict[str, Metric] = micro | {name: partial(metric, thresholds=thresholds) for name, metric in named.items()}
+    return means | {name: ruler.figure(ruler.measure(metric, proba)) for name, metric in ways.items()}
 
 
 def _per_genre(
-    ruler: _Ruler, by_genre: Mapping[str, _Measured], genres: Sequence[str]
+    ruler: Ruler, by_genre: Mapping[str, Measured], genres: Sequence[str]
 ) -> tuple[dict[str, dict[str, Any]], list[str]]:
     """Return the figures of each genre, and notes on the genres that too few covers have."""
-    columns = ruler.truth if ruler.truth.ndim == 2 else ruler.truth[:, None] == np.arange(len(genres))
+    columns = ruler.truth == 1 if ruler.truth.ndim == 2 else ruler.truth[:, None] == np.arange(len(genres))
     tables: dict[str, dict[str, Any]] = {}
     notes, agreed = [], []
     for g, genre in enumerate(genres):
-        own = {name: _Measured(of.value[g], of.spread[:, g]) for name, of in by_genre.items()}
+        own = {name: Measured(of.value[g], of.spread[:, g]) for name, of in by_genre.items()}
         support = int(columns[:, g].sum())
         tables[genre] = {name: ruler.figure(one) for name, one in own.items()} | {"support": support}
+        if ruler.truth.ndim == 2 and (ruler.truth[:, g] < 0).any():
+            tables[genre]["unknown"] = int((ruler.truth[:, g] < 0).sum())
         absent = 0 if ruler.weights is None else int(np.isnan(own["recall"].spread).sum())
         if not support:
             notes.append(f"{genre}: no cover of it is here.")
@@ -313,7 +279,7 @@ def _per_genre(
 
 
 def _compared(
-    answers: Answers, baselines: Mapping[str, ArrayLike], ruler: _Ruler, model: str, seed: int
+    answers: Answers, baselines: Mapping[str, ArrayLike], ruler: Ruler, model: str, seed: int
 ) -> dict[str, dict[str, Any]]:
     """Return, for each baseline, its score, how much better the model's is, p, the test, and all that in words."""
     many = ruler.truth.ndim == 2
@@ -328,8 +294,8 @@ def _compared(
             scores, others, answers.groups, weights=ruler.weights, level=ruler.level, seed=seed
         )
         row = {
-            headline: ruler.figure(_Measured(metrics.average(others), spread)),
-            "difference": _figure(result.difference, result.low, result.high),
+            headline: ruler.figure(Measured(metrics.average(others), spread)),
+            "difference": figure_of(result.difference, result.low, result.high),
             "p": result.p,
             "test": result.test,
         }
@@ -351,14 +317,14 @@ def _scores(truth: NDArray[np.integer[Any]], given: ArrayLike, where: str) -> Fl
     return given.astype(np.float64)
 
 
-def _calibration(answers: Answers, ruler: _Ruler) -> dict[str, tuple[Figure, list[Figure]]]:
+def _calibration(answers: Answers, ruler: Ruler) -> dict[str, tuple[Figure, list[Figure]]]:
     """Return the calibration error and the bins of its diagram, with the calibrated probas and with those before."""
     calibrated = _reliability(ruler, answers.proba)
     before = calibrated if answers.uncalibrated is None else _reliability(ruler, answers.uncalibrated)
     return {"calibrated": calibrated, "uncalibrated": before}
 
 
-def _reliability(ruler: _Ruler, proba: ArrayLike) -> tuple[Figure, list[Figure]]:
+def _reliability(ruler: Ruler, proba: ArrayLike) -> tuple[Figure, list[Figure]]:
     """Return the calibration error, and its bins from the least sure on; ``n`` covers, or pairs, are in each."""
     whole = metrics.reliability(ruler.truth, proba)
     nothing = metrics.Reliability(*(np.full((1, len(part)), np.nan) for part in whole))
@@ -368,8 +334,8 @@ def _reliability(ruler: _Ruler, proba: ArrayLike) -> tuple[Figure, list[Figure]]
     for b, (confidence, accuracy, mass) in enumerate(zip(*whole, strict=True)):
         low, high, _ = resampling.interval(drawn.accuracy[:, b], ruler.level)
         row = {"confidence": confidence, "accuracy": accuracy, "low": low, "high": high, "n": mass}
-        rows.append({name: _plain(number) for name, number in row.items()})
-    return _figure(whole.error, ends.low, ends.high), rows
+        rows.append({name: plain(number) for name, number in row.items()})
+    return figure_of(whole.error, ends.low, ends.high), rows
 
 
 def _chance(compared: Mapping[str, Mapping[str, Any]], task: str, k: int) -> dict[str, float]:
@@ -378,15 +344,6 @@ def _chance(compared: Mapping[str, Mapping[str, Any]], task: str, k: int) -> dic
     known = [float(compared[name][headline]["value"]) for name in _GUESSES if name in compared]
     chance = {headline: max(known)} if known else {} if task == "multi" else {headline: 1 / k}
     return chance if task == "single" else chance | {"roc_auc": 0.5}
-
-
-def _figure(value: ArrayLike, low: float, high: float) -> Figure:
-    return {"value": _plain(value), "low": _plain(low), "high": _plain(high)}
-
-
-def _plain(number: ArrayLike) -> float | None:
-    plain = float(np.asarray(number))
-    return None if np.isnan(plain) else plain
 
 
 # -------------------------------------------------------------------------------- words

@@ -58,6 +58,10 @@ class CoverNetwork(nn.Module):
         last: Tensor = self.features(normalised)
         return last
 
+    def as_map(self, given: Tensor) -> Tensor:
+        """Return what a layer inside gives as a map, (B, C, h, w); numbers without a place have one of their own."""
+        return given if given.ndim == 4 else given.flatten(1)[:, :, None, None]
+
     def pooled(self, normalised: Tensor) -> Tensor:
         """Return the features, float32 (B, D), of covers that are normalised already."""
         maps = self.maps(normalised).float()  # (B, D, h, w), whatever it was computed with

@@ -63,6 +63,12 @@ def dataset_features(
     return np.stack([known[digest] for digest in digests])
 
 
+def missing_features(dataset: Dataset, extractor: Extractor) -> int:
+    """Return of how many of a dataset's covers `dataset_features` would have to compute the features."""
+    known = _read(dataset.cache / f"features-{extractor.key}.npz")
+    return sum(digest not in known for digest in dataset.digests)
+
+
 def _extract(paths: list[Path], extractor: Extractor, progress: Progress | None) -> Iterator[NDArray[np.float32]]:
     batch: list[NDArray[np.uint8]] = []
     for index, pixels in iter_covers(paths, size_px=extractor.size_px):

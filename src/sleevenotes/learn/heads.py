@@ -1,13 +1,18 @@
-"""Heads: logistic regression on features, kept as two arrays.
+"""Heads on features, kept as two arrays: logistic regression, and linear regression on targets of 1 and -1.
 
-The regularisation is chosen on valid. Features are standardised for the fit, and that is folded into the arrays
-afterwards: `logits = features @ weight.T + bias` is all that predicting needs.
+The regularisation is chosen on covers that a head did not learn from. Features are standardised for the fit, and that
+is folded into the arrays afterwards: `logits = features @ weight.T + bias` is all that predicting needs. What a linear
+head says are scores, not logits; a scale found by `learn.blends` makes logits of them.
+
+In `multi` a truth of -1 is unknown: such a cover is left out of the fit of that genre.
 """
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +25,15 @@ Floats = NDArray[np.float64]
 # inverse strengths of regularisation, weakest last; each is tried on valid
 STRENGTHS = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 ITERATIONS = 200
+
+# penalties of linear heads, strongest first, in shares of what a direction of the features has of all their variance
+PENALTIES = (100.0, 30.0, 10.0, 3.0, 1.0, 0.3, 0.1, 0.03)
+
+# the same of heads on likenesses, which are 1 of a cover to itself
+LIKENESS_PENALTIES = (10.0, 3.0, 1.0, 0.3, 0.1)
+
+HeadKind = Literal["logistic", "linear", "likeness"]
+HEADS: tuple[HeadKind, ...] = ("logistic", "linear")  # on any features; the third is for likenesses alone
 
 
 @dataclass(frozen=True)
@@ -72,17 +86,135 @@ def fit(features: NDArray[np.float32], truth: NDArray[np.int64], *, task: Kind, 
     genres
         K. A genre without a cover in train gets a logit far below the others.
     """
-    mean = features.mean(axis=0, dtype=np.float64)
-    deviation = features.std(axis=0, dtype=np.float64)
-    deviation[deviation < 1e-6] = 1.0  # a feature that never changes tells nothing, whatever its scale
-    standardised = (features - mean) / deviation
+    standardised, mean, deviation = _standardised(features)
     if task == "multi":
         weight, bias = _fit_sigmoids(standardised, truth, strength)
     else:
         weight, bias = _fit_softmax(standardised, truth, strength, genres)
-    weight /= deviation  # (K, D)
-    bias -= weight @ mean  # (K,)
-    return Head(weight.astype(np.float32), bias.astype(np.float32))
+    return _unfolded(weight, bias, mean, deviation)
+
+
+def _standardised(features: NDArray[np.float32]) -> tuple[Floats, Floats, Floats]:
+    """Return features with mean 0 and deviation 1, (n, D), and the means and deviations that they had, (D,)."""
+    mean = features.mean(axis=0, dtype=np.float64)
+    deviation = features.std(axis=0, dtype=np.float64)
+    deviation[deviation < 1e-6] = 1.0  # a feature that never changes tells nothing, whatever its scale
+    return (features - mean) / deviation, mean, deviation
+
+
+def _unfolded(weight: Floats, bias: Floats, mean: Floats, deviation: Floats) -> Head:
+    """Return the head on features as they are of one on standardised features, (K, D) and (K,)."""
+    weight = weight / deviation  # (K, D)
+    return Head(weight.astype(np.float32), (bias - weight @ mean).astype(np.float32))
+
+
+def fit_linear(
+    features: NDArray[np.float32],
+    truth: NDArray[np.int64],
+    *,
+    task: Kind,
+    genres: int,
+    penalties: Sequence[float] = PENALTIES,
+) -> list[Head]:
+    """Fit linear regression with an L2 penalty on targets of 1 for a genre's covers and -1 for all others.
+
+    All penalties are solved at once, in closed form: with X the standardised features and X' X = V diag(v) V', the
+    weights for a penalty p are V diag(1 / (v + p m)) V' X' Y, m being the mean of the v that are not 0. Where there are
+    more features than covers, X X' is decomposed instead.
+
+    Parameters
+    ----------
+    features
+        (n, D).
+    truth
+        (n,), or (n, K) of 1, 0 and -1 (unknown) in `multi`.
+    genres
+        K.
+    penalties
+        Each is a multiple of m, so that it means the same however many features and covers there are.
+
+    Returns
+    -------
+    One head a penalty.
+    """
+    hits = truth == 1 if task == "multi" else truth[:, None] == np.arange(genres)
+    targets = np.where(hits, 1.0, -1.0)  # (n, K)
+    fitted = [(np.zeros((genres, features.shape[1])), np.full(genres, UNSEEN_LOGIT)) for _ in penalties]
+    for rows, columns in _known_together(truth, genres):
+        standardised, mean, deviation = _standardised(features[rows])
+        solved = _ridge(standardised, targets[np.ix_(rows, columns)], penalties)
+        for (weight, bias), (part_weight, part_bias) in zip(fitted, solved, strict=True):
+            weight[columns] = part_weight / deviation
+            bias[columns] = part_bias - weight[columns] @ mean
+    return [Head(weight.astype(np.float32), bias.astype(np.float32)) for weight, bias in fitted]
+
+
+def fit_likeness(
+    likenesses: NDArray[np.float32],
+    truth: NDArray[np.int64],
+    *,
+    task: Kind,
+    genres: int,
+    penalties: Sequence[float] = LIKENESS_PENALTIES,
+) -> list[Head]:
+    """Fit kernel regression on targets of 1 for a genre's covers and -1 for all others.
+
+    With K the likenesses without their means by row and column, and Y the targets without theirs, the weight of each
+    cover is (K + p)⁻¹ Y for a penalty p; all are solved at once.
+
+    Parameters
+    ----------
+    likenesses
+        (n, n), of covers to one another (`learn.likeness`).
+    truth
+        (n,), or (n, K) of 1, 0 and -1 (unknown) in `multi`.
+
+    Returns
+    -------
+    One head a penalty, on the likenesses of a cover to these n.
+    """
+    from scipy.linalg import eigh
+
+    hits = truth == 1 if task == "multi" else truth[:, None] == np.arange(genres)
+    targets = np.where(hits, 1.0, -1.0)  # (n, K)
+    fitted = [(np.zeros((genres, len(truth))), np.full(genres, UNSEEN_LOGIT)) for _ in penalties]
+    for rows, columns in _known_together(truth, genres):
+        own = likenesses[np.ix_(rows, rows)].astype(np.float64)
+        middle = own.mean(axis=0)
+        values, vectors = eigh(own - middle - middle[:, None] + middle.mean())
+        wanted = targets[np.ix_(rows, columns)]
+        turned = vectors.T @ (wanted - wanted.mean(axis=0))
+        for (weight, bias), penalty in zip(fitted, penalties, strict=True):
+            solved = vectors @ (turned / (np.maximum(values, 0) + penalty)[:, None])  # (n, K), each sums to 0
+            weight[np.ix_(columns, rows)] = solved.T
+            bias[columns] = wanted.mean(axis=0) - middle @ solved
+    return [Head(weight.astype(np.float32), bias.astype(np.float32)) for weight, bias in fitted]
+
+
+def _known_together(truth: NDArray[np.int64], genres: int) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Yield rows and columns of truth for which it is known: all at once, but for genres that are unknown somewhere."""
+    if truth.ndim == 1:
+        yield np.arange(len(truth)), np.arange(genres)
+        return
+    known, which = np.unique(truth >= 0, axis=1, return_inverse=True)  # (n, patterns), (K,)
+    for number, pattern in enumerate(known.T):
+        if pattern.any():
+            yield np.flatnonzero(pattern), np.flatnonzero(which == number)
+
+
+def _ridge(features: Floats, targets: Floats, penalties: Sequence[float]) -> Iterator[tuple[Floats, Floats]]:
+    """Yield weight, (K, D), and bias, (K,), for each penalty, of standardised features, (n, D), and targets, (n, K)."""
+    from scipy.linalg import eigh
+
+    n, d = features.shape
+    middle = targets.mean(axis=0)
+    wide = d > n
+    values, vectors = eigh(features @ features.T if wide else features.T @ features)
+    turned = vectors.T @ ((targets - middle) if wide else features.T @ (targets - middle))  # (min(n, D), K)
+    mean_value = float(np.maximum(values, 0).sum()) / min(n, d) or 1.0
+    for penalty in penalties:
+        solved = vectors @ (turned / (np.maximum(values, 0) + penalty * mean_value)[:, None])
+        yield (features.T @ solved if wide else solved).T, middle
 
 
 UNSEEN_LOGIT = -30.0
@@ -118,23 +250,25 @@ def _fit_sigmoids(features: Floats, truth: NDArray[np.int64], strength: float) -
 
     n, d, k = *features.shape, truth.shape[1]
     features = features.astype(np.float32)  # twice as fast, and far more exact than the strength is known
-    signs = (2 * truth - 1).astype(np.float32)  # (n, K)
+    signs = np.where(truth == 1, 1, -1).astype(np.float32)  # (n, K)
+    known = (truth >= 0).astype(np.float32)  # (n, K)
 
     def objective(flat: Floats) -> tuple[float, Floats]:
         weight, bias = flat[: k * d].reshape(k, d).astype(np.float32), flat[k * d :].astype(np.float32)
         margins = signs * (features @ weight.T + bias)  # (n, K)
-        loss = np.logaddexp(0, -margins).sum(dtype=np.float64) * strength + 0.5 * (flat[: k * d] ** 2).sum()
-        pull = signs * (np.tanh(margins / 2) - 1) * np.float32(strength / 2)  # (n, K), of the loss by the logit
+        loss = (known * np.logaddexp(0, -margins)).sum(dtype=np.float64) * strength + 0.5 * (flat[: k * d] ** 2).sum()
+        pull = known * signs * (np.tanh(margins / 2) - 1) * np.float32(strength / 2)  # (n, K), of the loss by the logit
         slope = np.concatenate([(pull.T @ features).ravel(), pull.sum(axis=0)]).astype(np.float64)
         slope[: k * d] += flat[: k * d]
         return float(loss), slope
 
-    shares = np.clip(truth.mean(axis=0), 1 / (2 * n), 1 - 1 / (2 * n))
+    told = np.maximum(known.sum(axis=0), 1)
+    shares = np.clip((truth == 1).sum(axis=0) / told, 1 / (2 * n), 1 - 1 / (2 * n))
     start = np.concatenate([np.zeros(k * d), np.log(shares / (1 - shares))])
     options = {"maxiter": ITERATIONS, "gtol": 1e-4 * strength * n}
     flat = minimize(objective, start, jac=True, method="L-BFGS-B", options=options).x
     weight, bias = flat[: k * d].reshape(k, d), flat[k * d :]
-    never, always = ~truth.any(axis=0), truth.all(axis=0)
+    never, always = ~(truth == 1).any(axis=0), (truth == 1).any(axis=0) & ~(truth == 0).any(axis=0)
     weight[never | always] = 0
     bias[never], bias[always] = UNSEEN_LOGIT, -UNSEEN_LOGIT
     return weight, bias

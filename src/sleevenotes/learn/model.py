@@ -6,13 +6,15 @@ file                what
 model.json          task, genres in order, preprocessing, network, calibration, seed, versions, figures
 weights.safetensors `head.weight` (K, D), `head.bias` (K,), and the network's parameters as `network.…`
 network.onnx        the network as it predicts: covers, uint8 (n, S, S, 3), to features (n, D)
+parts/              the networks of a composed model, `NAME.onnx` each, instead of one
 history.csv         loss and accuracy of both sides after each epoch, where there were epochs
 learnt_from.csv     SHA-256 and artist of every cover in train and valid: no test may hold one of them
 scorings.jsonl      a line each time that `evaluate` scored a split with it
 color/              the colour baseline, a model of its own, trained on the same covers
 =================== =====================================================================================
 
-`color` has no network. Nothing here imports torch or scikit-learn, so that predicting starts quickly.
+`color` has no network, and `best` is composed of parts (`learn.extractors`). Nothing here imports torch or
+scikit-learn, so that predicting starts quickly.
 """
 
 from __future__ import annotations
@@ -28,13 +30,14 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from sleevenotes.covers.genre_tree import respect
 from sleevenotes.covers.pixels import iter_covers
 from sleevenotes.covers.tasks import Kind
 from sleevenotes.errors import CoverError, ModelError
-from sleevenotes.learn import color
-from sleevenotes.learn.calibration import Floats, proba_of
+from sleevenotes.learn.abstention import Caution
+from sleevenotes.learn.calibration import Floats, calibrated as calibrated_proba
+from sleevenotes.learn.extractors import ColorExtractor, ComposedExtractor, NetworkExtractor, built
 from sleevenotes.learn.heads import Head
-from sleevenotes.learn.onnx import OnnxNetwork
 
 FORMAT = 1
 CARD_NAME = "model.json"
@@ -45,35 +48,8 @@ CHECKPOINT_NAME = "checkpoint.safetensors"
 LEARNT_NAME = "learnt_from.csv"
 SCORINGS_NAME = "scorings.jsonl"
 BASELINE_NAME = "color"
+BOX = Path(__file__).parents[1] / "box"  # the model that comes with the package (box/make_model.py)
 BATCH = 16
-
-
-class ColorExtractor:
-    """The colour histogram as an extractor of features."""
-
-    size_px = color.COLOR_PX
-    key = f"color-{color.BINS}x{color.BINS}x{color.BINS}-{color.COLOR_PX}px"
-
-    def features(self, covers: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return features, (n, 512), of covers, (n, 64, 64, 3)."""
-        return color.features(covers)
-
-
-class NetworkExtractor:
-    """A network in its ONNX form as an extractor of features."""
-
-    def __init__(self, path: Path, size_px: int) -> None:
-        self.network = OnnxNetwork(path)
-        self.size_px = size_px
-
-    @property
-    def key(self) -> str:
-        """Name by the contents of the network."""
-        return f"{self.network.sha256[:16]}-{self.size_px}px"
-
-    def features(self, covers: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return features, (n, D), of covers, (n, S, S, 3)."""
-        return self.network.features(covers)
 
 
 @dataclass(frozen=True)
@@ -140,9 +116,38 @@ class Model:
             raise ModelError(str(folder / WEIGHTS_NAME), "no head in it", cure="Train the model again")
         return cls(folder, card, Head(tensors["head.weight"], tensors["head.bias"]))
 
+    @classmethod
+    def in_the_box(cls) -> Model:
+        """Load the model that comes with sleevenotes; `box/CARD.md` beside it says what it can do, and what not."""
+        return cls.load(BOX)
+
+    @property
+    def parts(self) -> list[dict[str, Any]]:
+        """What a composed model is made of, as its card tells it; nothing for a plain one."""
+        return self.card.get("parts") or []
+
+    @property
+    def has_places(self) -> bool:
+        """Whether it has a network that can be asked where on a cover it looks: one that is known in torch."""
+        grounds = [ground for part in self.parts for ground in part.get("of", [part])]
+        networks = [part["network"] for part in grounds] or [self.card["network"]]
+        return any(network and network["architecture"] for network in networks)
+
+    @property
+    def lends(self) -> Path | None:
+        """The folder, where it has pretrained networks that another model can use as they are; else None."""
+        return self.folder if (self.card["backbone"] and not self.finetuned) or self.parts else None
+
+    @property
+    def finetuned(self) -> bool:
+        """Whether its backbone went on learning, from the covers that the model learnt from."""
+        return bool((self.card["backbone"] or {}).get("finetuned"))
+
     @cached_property
-    def extractor(self) -> ColorExtractor | NetworkExtractor:
+    def extractor(self) -> ColorExtractor | NetworkExtractor | ComposedExtractor:
         """What turns pixels into this model's features."""
+        if self.parts:
+            return built(self.parts, self.folder, self.size_px)
         if self.card["network"] is None:
             return ColorExtractor()
         path = self.folder / NETWORK_NAME
@@ -169,8 +174,19 @@ class Model:
         return self.head.logits(self.extractor.features(covers))
 
     def proba(self, logits: NDArray[np.floating], *, calibrated: bool = True) -> Floats:
-        """Return proba, (n, K), of logits, with the temperature found on valid or without."""
-        return proba_of(logits, task=self.task, temperature=self.temperature if calibrated else 1.0)
+        """Return proba, (n, K), of logits, with the calibration found on valid or without; they respect the tree."""
+        card = self.card["calibration"] if calibrated else {"temperature": 1.0}
+        return respect(calibrated_proba(logits, card, task=self.task), self.genres, self.card.get("tree") or ())
+
+    def caution(self, *, max_risk: float | None = None, coverage: float | None = None) -> Caution:
+        """Return how careful its answers have to be: none of a greater risk, and sets that so often hold the truth.
+
+        Raises
+        ------
+        ModelError
+            Where a share is none, or the model was trained before there were sets.
+        """
+        return Caution.of(self.card["calibration"], max_risk=max_risk, coverage=coverage)
 
     def predict(self, covers: Iterable[Path | bytes], *, names: Iterable[str] | None = None) -> Iterator[Prediction]:
         """Yield one prediction a cover, in order, however many there are; memory stays flat.

@@ -10,6 +10,7 @@ import hashlib
 import logging
 import os
 import warnings
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ INPUT = "covers"
 OUTPUT = "features"
 TOLERANCE = 1e-4
 CHECKED_COVERS = 4
+SILENT = 4  # of onnxruntime's log: what can't be read or run is told by its exception
 
 
 class OnnxNetwork:
@@ -34,33 +36,29 @@ class OnnxNetwork:
 
     Parameters
     ----------
-    path
-        The ONNX file.
+    source
+        The ONNX file, or its bytes.
     threads
         How many threads compute; all cores by default.
     """
 
-    def __init__(self, path: Path, *, threads: int | None = None) -> None:
-        self.path = Path(path)
+    def __init__(self, source: Path | bytes, *, threads: int | None = None) -> None:
+        self.source = source if isinstance(source, bytes) else Path(source)
         self.threads = threads or os.cpu_count() or 1
 
     @cached_property
     def sha256(self) -> str:
         """SHA-256 of the file, 64 hexadecimal digits."""
-        return hashlib.sha256(self.path.read_bytes()).hexdigest()
+        return hashlib.sha256(self.source if isinstance(self.source, bytes) else self.source.read_bytes()).hexdigest()
 
     @cached_property
     def _session(self) -> Any:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self.threads
-        options.log_severity_level = 3
         try:
-            return onnxruntime.InferenceSession(self.path, options, providers=["CPUExecutionProvider"])
+            return _session(self.source, self.threads)
         except Exception as cause:  # onnxruntime raises classes of its own making, with no common parent but this
-            found = f"onnxruntime can't read it ({str(cause).splitlines()[0]})"
-            raise ModelError(str(self.path), found, cure="Train the model again") from cause
+            where = "a network" if isinstance(self.source, bytes) else str(self.source)
+            found = f"onnxruntime can't read it ({first_line(cause)})"
+            raise ModelError(where, found, cure="Train the model again") from cause
 
     def features(self, covers: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the features, (n, D), of covers, (n, S, S, 3)."""
@@ -68,14 +66,43 @@ class OnnxNetwork:
         return features  # type: ignore[no-any-return]
 
 
-class ForeignOnnxNetwork(OnnxNetwork):
-    """A graph that others made: `input`, normalised covers, float32 (n, 3, S, S) in -1..1, to `features`, (n, D)."""
+def run_graph(
+    graph: bytes, fed: Mapping[str, NDArray[Any]], wanted: Sequence[str], *, threads: int | None = None
+) -> list[NDArray[Any]]:
+    """Return the wanted outputs of any graph for what its inputs are fed; what onnxruntime raises is passed on."""
+    return list(_session(graph, threads or os.cpu_count() or 1).run(list(wanted), dict(fed)))
 
-    def features(self, covers: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return the features, (n, D), of covers, (n, S, S, 3)."""
-        normalised = covers.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(127.5) - np.float32(1)
-        (features,) = self._session.run([OUTPUT], {"input": normalised})
-        return features  # type: ignore[no-any-return]
+
+def _session(source: Path | bytes, threads: int) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = SILENT
+    return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+
+
+def first_line(cause: Exception) -> str:
+    """Return what an exception of another library says, as far as it fits into a sentence."""
+    return (str(cause).splitlines() or [type(cause).__name__])[0]
+
+
+def cells(side: int, grid: int) -> NDArray[np.float32]:
+    """Return the weight of each of a side's places in each cell of a grid, (g, side); those of a cell sum to 1.
+
+    The i-th cell has the places from floor(i side / g) to ceil((i + 1) side / g), as in torch's adaptive pooling, so
+    that cells share places where g does not divide the side.
+
+    Examples
+    --------
+    >>> cells(3, 2).tolist()
+    [[0.5, 0.5, 0.0], [0.0, 0.5, 0.5]]
+    """
+    weights = np.zeros((grid, side), dtype=np.float32)
+    for cell in range(grid):
+        first, end = cell * side // grid, -(-(cell + 1) * side // grid)
+        weights[cell, first:end] = 1 / (end - first)
+    return weights
 
 
 def export(network: CoverNetwork, path: Path, *, size_px: int) -> float:
@@ -108,7 +135,8 @@ def export(network: CoverNetwork, path: Path, *, size_px: int) -> float:
     with replacing(path) as partial:
         _write(network, torch.from_numpy(covers), partial)
         _forget_origins(partial)
-        found = OnnxNetwork(partial).features(covers)  # (4, D)
+        form = OnnxNetwork(partial)
+        found = np.concatenate([form.features(covers[:1]), form.features(covers[1:])])  # (4, D), of any number at once
         difference = float(np.abs(found - expected).max() / max(np.abs(expected).max(), 1e-12))
         if not difference <= TOLERANCE:  # nor where it is not a number
             told = f"the ONNX form differs from torch by {difference:.2g}"
@@ -119,9 +147,10 @@ def export(network: CoverNetwork, path: Path, *, size_px: int) -> float:
 def _write(network: CoverNetwork, covers: Any, path: Path) -> None:
     import torch
 
-    exporter = logging.getLogger("torch.onnx")
-    level = exporter.level
-    exporter.setLevel(logging.ERROR)  # it reports each optional package that it does without
+    exporters = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+    levels = [exporter.level for exporter in exporters]
+    for exporter in exporters:  # they report each optional package, and each constant, that they do without
+        exporter.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")  # deprecations inside of torch's exporter, which are not ours to mend
@@ -137,7 +166,8 @@ def _write(network: CoverNetwork, covers: Any, path: Path) -> None:
                 dynamic_shapes=({0: torch.export.Dim("n")},),
             )
     finally:
-        exporter.setLevel(level)
+        for exporter, level in zip(exporters, levels, strict=True):
+            exporter.setLevel(level)
 
 
 def _forget_origins(path: Path) -> None:

@@ -1,4 +1,7 @@
-"""Training a network from scratch: one loop, cut into steps.
+"""Training a network, from scratch or from where it was pretrained: one loop, cut into steps.
+
+What a batch looks like is in `learn.augmentation`, what a network is told of its answers in `learn.losses`, and how it
+goes down from there in `learn.descent`.
 
 Each epoch draws its order, its augmentation and its dropout from a generator seeded by (seed, epoch). So nothing of
 the randomness has to be saved, and training that was killed and resumed ends with the same weights, bit for bit, as
@@ -16,7 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -27,10 +30,16 @@ from torch.nn import functional as F
 from sleevenotes.covers.files import replacing
 from sleevenotes.covers.pixels import PixelRows
 from sleevenotes.covers.tasks import Kind
+from sleevenotes.learn.augmentation import Mix, as_seen
 from sleevenotes.learn.cover_network import CoverNetwork
+from sleevenotes.learn.descent import Average, groups_of, keep_frozen, optimizer_of, rate_at
+from sleevenotes.learn.distillation import Projection, Teacher, spread_of
 from sleevenotes.learn.heads import Head
+from sleevenotes.learn.losses import balanced_draws, balancing_weights, hits_of, known_covers, loss_of
 from sleevenotes.learn.model import CHECKPOINT_NAME, HISTORY_NAME
 from sleevenotes.learn.precision import Precision, computing, memory_kept, precision_used
+
+HELD_BYTES = 4 << 30  # of pixels that are put on a GPU as a whole
 
 
 @dataclass(frozen=True)
@@ -67,6 +76,28 @@ class TrainingSettings:
     precision
         What the network computes with while it learns: "float32", "bfloat16", or "auto", which is bfloat16 where the
         processor has it (`learn.precision`). Valid is measured in float32 whatever it is.
+    mixup, cutmix
+        How much covers of a batch are mixed (`augmentation.mixed`): alpha of the Beta distribution of the shares; 0 is
+        not at all.
+    erasing
+        Share of covers of which a rectangle is painted over (`augmentation.erased`).
+    smoothing
+        Share of the truth that the loss spreads over all answers (`losses.loss_of`); valid's is as it is.
+    average
+        Decay of the moving average of the network (`descent.Average`), which then is what valid measures and what is
+        kept; 0 is none.
+    crop
+        The smallest share of a cover's area that is seen of it at once; 1 is the whole, moved as `augmented` has it.
+    color
+        Strength of the change of saturation, contrast and brightness (`augmentation.jittered`), in 0..1.
+    distillation
+        Weight in the loss of what a teacher sees (`learn.distillation`).
+    unfrozen
+        How many of the network's stages learn, from its top (`descent.stages_of`); all of it where None.
+    layer_rate
+        By which the rate is multiplied from one stage to the next below; the head has the full one.
+    statistics_kept
+        Whether batch norm keeps its statistics of earlier covers where its stage learns, too.
     """
 
     epochs: int = 30
@@ -82,18 +113,27 @@ class TrainingSettings:
     augmented: bool = True
     balance: Literal["none", "weights", "draws"] = "none"
     precision: Literal["auto"] | Precision = "float32"
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    erasing: float = 0.0
+    smoothing: float = 0.0
+    average: float = 0.0
+    crop: float = 1.0
+    color: float = 0.0
+    distillation: float = 0.0
+    unfrozen: int | None = None
+    layer_rate: float = 1.0
+    statistics_kept: bool = False
 
     def told(self) -> dict[str, Any]:
         """Return the settings by name, for a card or a checkpoint.
 
-        The last six are told only where they are not the default: they came later, and what was trained before
-        them shall be known again.
+        From `optimizer` on they are told only where they are not the default: they came later, and what was trained
+        before them shall be known again.
         """
         default = TrainingSettings()
-        later = ("optimizer", "momentum", "schedule", "augmented", "balance", "precision")
-        return {
-            name: value for name, value in asdict(self).items() if name not in later or value != getattr(default, name)
-        }
+        first = ("epochs", "batch", "rate", "warm_up", "decay", "dropout", "patience")
+        return {name: value for name, value in asdict(self).items() if name in first or value != getattr(default, name)}
 
 
 @dataclass(frozen=True)
@@ -103,12 +143,12 @@ class Side:
     Parameters
     ----------
     covers
-        uint8 (n, S, S, 3), or rows of such that stay on the disk.
+        uint8 (n, S, S, 3), or rows of such that stay on the disk, or a tensor on the device that learns.
     truth
-        (n,), or (n, K) in `multi`.
+        (n,), or (n, K) in `multi`, where -1 is unknown.
     """
 
-    covers: NDArray[np.uint8] | PixelRows
+    covers: NDArray[np.uint8] | PixelRows | Tensor
     truth: NDArray[np.int64]
 
 
@@ -128,13 +168,21 @@ class Epoch:
 class Trained:
     """What training leaves: the network and head of the epoch with the smallest loss on valid.
 
-    `precision` is what was really used, whatever the settings asked for.
+    `precision` is what was really used, whatever the settings asked for. `start_loss` is that on valid before
+    anything was learnt, where training started from a head; where no epoch's is smaller, the start is what is kept.
     """
 
     network: CoverNetwork
     head: Head
     history: list[Epoch] = field(default_factory=list)
     precision: Precision = "float32"
+    start_loss: float | None = None
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch that is kept; 0 is the start."""
+        losses = [np.inf if self.start_loss is None else self.start_loss, *(one.valid_loss for one in self.history)]
+        return int(np.nanargmin(losses))
 
 
 def train_network(
@@ -149,13 +197,15 @@ def train_network(
     resume: bool = False,
     fingerprint: str = "",
     report: Callable[[Epoch, int], None] = lambda epoch, epochs: None,
+    start: Head | None = None,
+    teacher: Teacher | None = None,
 ) -> Trained:
     """Train a network and a linear head on it.
 
     Parameters
     ----------
     network
-        Freshly made under `seed`; it is changed.
+        Freshly made under `seed`, or pretrained; it is changed.
     sides
         Train and valid.
     genres
@@ -168,8 +218,17 @@ def train_network(
         Of the covers; a checkpoint of other covers is not resumed.
     report
         Is told of each epoch, and how many there are at most.
+    start
+        The head to start from, (K, D); a random one where None.
+    teacher
+        Whose features the network learns to give as well, with the weight of `settings.distillation`. Who resumes with
+        another teacher tells so by the fingerprint.
     """
+    if (teacher is None) != (settings.distillation == 0):
+        raise ValueError("settings.distillation and a teacher go together: give both, or neither.")
     run = _Run(network, task, genres, settings, seed, sides[0].covers.shape)
+    sides = (held(sides[0], run.device), held(sides[1], run.device))
+    run.prepare(*sides, start=start, teacher=teacher)
     identity = json.dumps([fingerprint, run.told(), task, run.head.out_features, seed])
     checkpoint = folder / CHECKPOINT_NAME
     if resume and checkpoint.exists():
@@ -202,11 +261,43 @@ class _Run:
         covers, size_px = shape[:2]
         self.head = nn.Linear(_width(network, size_px), 1 if task == "binary" else genres)
         self.module = nn.ModuleDict({"network": network, "head": self.head}).to(self.device)
-        _lay_out(self.module, torch.channels_last)  # as covers come, so that no map is turned round on its way
-        self.optimizer = _optimizer(self.module, settings)
+        self.teacher: Teacher | None = None
+        self.projection: Projection | None = None
         self.steps = -(-covers // settings.batch)  # an epoch, rounded up
         self.history: list[Epoch] = []
+        self.start_loss: float | None = None
+        self._settle()
+
+    def _settle(self) -> None:
+        """Make what hangs on the module's parameters, once these are what training begins with."""
+        _lay_out(self.module, torch.channels_last)  # as covers come, so that no map is turned round on its way
+        self.optimizer = optimizer_of(self.module, groups_of(self.module, self.settings), self.settings)
+        self.average = Average(self.module, self.settings.average) if self.settings.average else None
         self.best, self.now_is_best = self._state(), False
+
+    def prepare(self, train: Side, valid: Side, *, start: Head | None, teacher: Teacher | None) -> None:
+        """Start from a head, where there is one, and get to know the teacher, where there is one."""
+        if start is not None:
+            arrays = [start.weight, start.bias]
+            if self.task == "binary":  # one logit is the difference of two
+                arrays = [array[:1] - array[1:] for array in arrays]
+            with torch.no_grad():
+                for parameter, array in zip((self.head.weight, self.head.bias), arrays, strict=True):
+                    parameter.copy_(torch.from_numpy(array))
+        if teacher is not None:
+            self.teacher = teacher
+            mean, deviation = spread_of(self._taught, self._normalised(train))
+            self.projection = Projection(self.head.in_features, mean, deviation).to(self.device)
+            self.module["projection"] = self.projection
+        if start is not None or teacher is not None:
+            self._settle()
+        if start is not None:
+            self.start_loss = self._measure(valid)[0]
+
+    @property
+    def measured(self) -> nn.ModuleDict:
+        """What valid measures and what is kept: the average, where there is one."""
+        return self.module if self.average is None else self.average.module
 
     @property
     def finished(self) -> bool:
@@ -226,21 +317,24 @@ class _Run:
         number = len(self.history)
         torch.manual_seed(_stream(self.seed, number))
         self.module.train()
-        losses, hits, seen = 0.0, 0, 0
+        keep_frozen(self.module, statistics=self.settings.statistics_kept)
+        tally = _Tally()
         for step, (covers, truth, weight) in enumerate(self._batches(train)):
             self._set_rate(number * self.steps + step)
-            logits = self._logits(self._seen_as(covers), dropout=self.settings.dropout)
-            loss = loss_of(logits, truth, self.task, weight)
-            self.optimizer.zero_grad()
-            torch.autograd.backward(loss)
-            self.optimizer.step()
-            losses += float(loss.detach()) * len(covers)
-            hits += _hits(logits, truth)
-            seen += len(covers)
+            seen_as, mix = self._seen_as(covers)
+            features, logits = self._answers(seen_as)
+            loss = loss_of(logits, truth, self.task, weight, smoothing=self.settings.smoothing, mix=mix)
+            if self.projection is not None:
+                lesson = self.projection.loss(features, self._taught(seen_as))
+            self._step(loss if self.projection is None else loss + self.settings.distillation * lesson)
+            if self.average is not None:
+                self.average.follow(self.module, number * self.steps + step)
+            tally.add(loss.detach(), logits, truth, mix)
         valid_loss, valid_accuracy = self._measure(valid)
-        best_before = min((epoch.valid_loss for epoch in self.history), default=np.inf)
+        start_loss = np.inf if self.start_loss is None else self.start_loss
+        best_before = min((start_loss, *(epoch.valid_loss for epoch in self.history)))
         took = time.perf_counter() - began
-        self.history.append(Epoch(number + 1, losses / seen, hits / seen, valid_loss, valid_accuracy, took))
+        self.history.append(Epoch(number + 1, tally.loss, tally.accuracy, valid_loss, valid_accuracy, took))
         self.now_is_best = valid_loss < best_before  # never where the loss is not a number
         if self.now_is_best:
             self.best = self._state()
@@ -253,13 +347,15 @@ class _Run:
         weight, bias = self.head.weight.detach().numpy().copy(), self.head.bias.detach().numpy().copy()
         if self.task == "binary":  # the softmax of (z, 0) is the sigmoid of z
             weight, bias = np.concatenate([weight, np.zeros_like(weight)]), np.append(bias, np.zeros_like(bias))
-        return Trained(self.network, Head(weight, bias), self.history, self.precision)
+        return Trained(self.network, Head(weight, bias), self.history, self.precision, self.start_loss)
 
     def save(self, path: Path, identity: str) -> None:
         """Write all state to the checkpoint, whole or not at all."""
         from safetensors.torch import save_file
 
         tensors = {f"now.{name}": value for name, value in self.module.state_dict().items()}
+        if self.average is not None:
+            tensors |= {f"average.{name}": value for name, value in self.average.module.state_dict().items()}
         if not self.now_is_best:  # AlexNet's 228 MB need not be written twice
             tensors |= {f"best.{name}": value for name, value in self.best.items()}
         for index, slots in self.optimizer.state_dict()["state"].items():
@@ -280,7 +376,9 @@ class _Run:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no mapping)
         self.history = [Epoch(**epoch) for epoch in json.loads(metadata["history"])]
         self.module.load_state_dict(_below("now.", tensors))
-        self.best = _below("best.", tensors) or _below("now.", tensors)
+        if self.average is not None:
+            self.average.module.load_state_dict(_below("average.", tensors))
+        self.best = _below("best.", tensors) or _below("average.", tensors) or _below("now.", tensors)
         slots: dict[int, dict[str, Tensor]] = {}
         for name, value in _below("optimizer.", tensors).items():
             index, slot = name.split(".", 1)
@@ -298,49 +396,108 @@ class _Run:
             rows = order[start : start + self.settings.batch]
             if len(rows) > 1 or len(order) == 1:  # batch norm can't learn from a single cover
                 weights = None if weight is None else torch.from_numpy(weight[rows])
-                yield torch.from_numpy(side.covers[rows]), torch.from_numpy(side.truth[rows]), weights
+                yield pixels_of(side, rows), torch.from_numpy(side.truth[rows]), weights
 
-    def _seen_as(self, covers: Tensor) -> Tensor:
+    def _normalised(self, side: Side) -> Iterator[Tensor]:
+        """Yield covers in their order, as the network normalises them."""
+        for rows in _in_order(side, self.settings.batch):
+            yield self.network.normalise(pixels_of(side, rows).to(self.device))
+
+    def _seen_as(self, covers: Tensor) -> tuple[Tensor, Mix | None]:
         """Return covers as the network learns from them, (B, 3, S, S), their channels last in memory."""
-        seen_as = self.network.normalise(covers.to(self.device))
-        if self.settings.augmented:
-            seen_as = augment(seen_as)
-        return seen_as.contiguous(memory_format=torch.channels_last)
+        seen_as, mix = as_seen(self.network.normalise(covers.to(self.device)), self.network, self.settings)
+        return seen_as.contiguous(memory_format=torch.channels_last), mix
 
-    def _logits(self, normalised: Tensor, *, dropout: float) -> Tensor:
-        """Return logits, (B, K), of covers that are normalised already; in `binary` the second is 0."""
+    def _answers(self, normalised: Tensor) -> tuple[Tensor, Tensor]:
+        """Return features and logits, (B, D) and (B, K), of covers as seen; in `binary` the second logit is 0."""
         with computing(self.precision, self.device):
             features = self.network.pooled(normalised)
-        logits: Tensor = self.head(F.dropout(features, dropout))
-        return F.pad(logits, (0, 1)) if self.task == "binary" else logits
+        logits: Tensor = self.head(F.dropout(features, self.settings.dropout))
+        return features, F.pad(logits, (0, 1)) if self.task == "binary" else logits
+
+    @torch.no_grad()
+    def _taught(self, normalised: Tensor) -> Tensor:
+        assert self.teacher is not None
+        with computing(self.precision, self.device):
+            return self.teacher(normalised)
+
+    def _step(self, loss: Tensor) -> None:
+        self.optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        self.optimizer.step()
 
     def _set_rate(self, step: int) -> None:
-        total, warm_up = self.settings.epochs * self.steps, self.settings.warm_up * self.steps
-        rising = min(1.0, (step + 1) / max(warm_up, 1))
-        falling = 0.5 * (1 + np.cos(np.pi * max(0, step - warm_up) / max(total - warm_up, 1)))
-        if self.settings.schedule == "constant":
-            falling = 1.0
+        rate = rate_at(step, self.settings, steps=self.steps)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.settings.rate * rising * falling
+            group["lr"] = rate * group.get("factor", 1.0)
 
     @torch.inference_mode()
     def _measure(self, side: Side) -> tuple[float, float]:
         """Return loss and accuracy of the network as it will be asked: in float32."""
-        self.module.eval()
-        loss, hits = 0.0, 0
+        self.measured.eval()
+        network, head = cast("CoverNetwork", self.measured["network"]), self.measured["head"]
+        tally = _Tally()
         weight = None if self.settings.balance == "none" else torch.from_numpy(balancing_weights(side.truth))
-        for start in range(0, len(side.covers), self.settings.batch):
-            rows = slice(start, start + self.settings.batch)
-            # copied, as packed covers are mapped into memory where nobody may write
-            covers, truth = torch.from_numpy(np.array(side.covers[rows])), torch.from_numpy(side.truth[rows])
-            logits = self.head(self.network.pooled(self.network.normalise(covers.to(self.device))))
+        for rows in _in_order(side, self.settings.batch):
+            truth = torch.from_numpy(side.truth[rows])
+            logits = head(network.pooled(network.normalise(pixels_of(side, rows).to(self.device))))
             logits = F.pad(logits, (0, 1)) if self.task == "binary" else logits
-            loss += float(loss_of(logits, truth, self.task, None if weight is None else weight[rows])) * len(covers)
-            hits += _hits(logits, truth)
-        return loss / len(side.covers), hits / len(side.covers)
+            tally.add(loss_of(logits, truth, self.task, None if weight is None else weight[rows]), logits, truth)
+        return tally.loss, tally.accuracy
 
     def _state(self) -> dict[str, Tensor]:
-        return {name: value.detach().cpu().clone() for name, value in self.module.state_dict().items()}
+        return {name: value.detach().cpu().clone() for name, value in self.measured.state_dict().items()}
+
+
+@dataclass
+class _Tally:
+    """Loss and hits of an epoch, batch by batch: each counts as much as is known of it."""
+
+    losses: float = 0.0
+    known: float = 0.0
+    hits: int = 0
+    seen: int = 0
+
+    def add(self, loss: Tensor, logits: Tensor, truth: Tensor, mix: Mix | None = None) -> None:
+        """Count a batch in."""
+        known = known_covers(truth)
+        hits, seen = hits_of(logits, truth, mix)
+        self.losses, self.known = self.losses + float(loss) * known, self.known + known
+        self.hits, self.seen = self.hits + hits, self.seen + seen
+
+    @property
+    def loss(self) -> float:
+        """Mean over what is known."""
+        return self.losses / self.known
+
+    @property
+    def accuracy(self) -> float:
+        """Share of covers whose first-placed genre is right."""
+        return self.hits / self.seen
+
+
+def held(side: Side, device: torch.device, *, limit_bytes: int = HELD_BYTES) -> Side:
+    """Return a side whose pixels lie on a GPU as a whole, where that is what learns, and they fit.
+
+    Elsewhere the side is as it was: a CPU has its pixels at hand.
+    """
+    if device.type == "cpu" or isinstance(side.covers, Tensor) or np.prod(side.covers.shape) > limit_bytes:
+        return side
+    covers = torch.empty(side.covers.shape, dtype=torch.uint8, device=device)
+    for rows in _in_order(side, 256):  # packed covers need not fit into memory twice
+        covers[rows[0] : rows[-1] + 1] = pixels_of(side, rows)
+    return Side(covers, side.truth)
+
+
+def pixels_of(side: Side, rows: NDArray[np.int64]) -> Tensor:
+    """Return some covers of a side, uint8 (B, S, S, 3), from wherever they lie."""
+    if isinstance(side.covers, Tensor):
+        return side.covers[torch.from_numpy(rows).to(side.covers.device)]
+    return torch.from_numpy(side.covers[rows])  # a copy, as packed covers are mapped where nobody may write
+
+
+def _in_order(side: Side, batch: int) -> list[NDArray[np.int64]]:
+    return [np.arange(start, min(start + batch, len(side.truth))) for start in range(0, len(side.truth), batch)]
 
 
 @torch.inference_mode()
@@ -352,90 +509,6 @@ def logits_of(trained: Trained, covers: NDArray[np.uint8], *, batch: int = 64) -
     return trained.head.logits(np.concatenate(features))
 
 
-def loss_of(logits: Tensor, truth: Tensor, task: Kind, weight: Tensor | None = None) -> Tensor:
-    """Return the mean cross-entropy in nats: of the genres, or of each genre by itself in `multi`.
-
-    Parameters
-    ----------
-    logits
-        (B, K).
-    truth
-        (B,), or (B, K) in `multi`.
-    weight
-        Of the same shape as truth, by which each cross-entropy is multiplied before the mean is taken.
-    """
-    truth = truth.to(logits.device)
-    reduction = "mean" if weight is None else "none"
-    if task == "multi":
-        loss = F.binary_cross_entropy_with_logits(logits, truth.float(), reduction=reduction)
-    else:
-        loss = F.cross_entropy(logits, truth, reduction=reduction)
-    return loss if weight is None else (loss * weight.to(loss.device)).mean()
-
-
-def balancing_weights(truth: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return weights of mean 1, of the shape of truth, under which all genres weigh the same.
-
-    A cover of a genre that n_k of n covers have weighs n / (K · n_k), K being how many genres there are covers of. In
-    `multi`, truth (n, K), the covers that have a genre together weigh as much as those that have it not.
-
-    Examples
-    --------
-    >>> balancing_weights(np.array([0, 1, 1, 1, 1])).tolist()
-    [2.5, 0.625, 0.625, 0.625, 0.625]
-    """
-    if truth.ndim == 2:
-        return np.stack([balancing_weights(column) for column in truth.T], axis=1)
-    counts = np.bincount(truth)
-    return np.asarray(len(truth) / (np.count_nonzero(counts) * counts[truth]), dtype=np.float32)
-
-
-def balanced_draws(truth: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return rows in a random order, about as many as there are covers, those of each genre equally often.
-
-    Within a genre, no cover comes more than once more often than another. In `multi` a cover may be drawn for each of
-    its genres.
-    """
-    genres = range(truth.shape[1] if truth.ndim == 2 else int(truth.max()) + 1)
-    members = [np.flatnonzero(truth[:, genre] if truth.ndim == 2 else truth == genre) for genre in genres]
-    members = [rows for rows in members if len(rows)]
-    share = max(1, len(truth) // max(1, len(members)))
-    drawn = []
-    for rows in members:
-        times = -(-share // len(rows))  # once over all of them, and over again, as often as it takes
-        order = torch.cat([torch.randperm(len(rows)) for _ in range(times)])[:share]
-        drawn.append(rows[order.numpy()])
-    mixed = torch.randperm(share * len(members)).numpy()
-    return np.asarray(np.concatenate(drawn)[mixed])
-
-
-# ranges of the augmentation: what a photograph or another pressing does to a cover
-ZOOM = (0.8, 1.05)
-SHIFT = 0.08
-BRIGHTNESS = 0.25
-CONTRAST = (0.8, 1.25)
-TINT = 0.08
-
-
-def augment(covers: Tensor) -> Tensor:
-    """Return covers, (B, 3, S, S), zoomed, shifted, mirrored left to right for half of them, and mildly recoloured.
-
-    Never upside down, and never in another hue: type has an upright, and colour speaks for a genre.
-    """
-    count, device = len(covers), covers.device
-    zoom = torch.empty(count).uniform_(*ZOOM)
-    mirror = torch.where(torch.rand(count) < 0.5, -1.0, 1.0)
-    shift = torch.empty(count, 2).uniform_(-SHIFT, SHIFT)
-    theta = torch.zeros(count, 2, 3)
-    theta[:, 0, 0], theta[:, 1, 1], theta[:, :, 2] = zoom * mirror, zoom, shift
-    grid = F.affine_grid(theta.to(device), list(covers.shape), align_corners=False)
-    moved = F.grid_sample(covers, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
-    contrast = torch.empty(count, 1, 1, 1).uniform_(*CONTRAST).to(device)
-    shade = torch.empty(count, 1, 1, 1).uniform_(-BRIGHTNESS, BRIGHTNESS).to(device)
-    tint = torch.empty(count, 3, 1, 1).uniform_(-TINT, TINT).to(device)
-    return moved * contrast + shade + tint
-
-
 def write_history(path: Path, history: list[Epoch]) -> None:
     """Write `history.csv`, a line an epoch."""
     with replacing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
@@ -444,25 +517,6 @@ def write_history(path: Path, history: list[Epoch]) -> None:
         for epoch in history:
             row: dict[str, Any] = asdict(epoch)
             table.writerow({name: f"{value:.6g}" if isinstance(value, float) else value for name, value in row.items()})
-
-
-def _hits(logits: Tensor, truth: Tensor) -> int:
-    first = logits.detach().argmax(dim=1).cpu()
-    return int((truth[torch.arange(len(truth)), first] if truth.ndim == 2 else truth == first).sum())
-
-
-def _optimizer(module: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
-    if settings.optimizer == "adamw":
-        return torch.optim.AdamW(module.parameters(), lr=settings.rate, weight_decay=settings.decay)
-    if settings.optimizer == "adam":
-        return torch.optim.Adam(module.parameters(), lr=settings.rate, fused=True)
-    return torch.optim.SGD(
-        module.parameters(),
-        lr=settings.rate,
-        momentum=settings.momentum,
-        weight_decay=settings.decay,
-        fused=True,  # reads AlexNet's 57 M parameters once a step, not three times
-    )
 
 
 def _lay_out(module: nn.Module, layout: torch.memory_format) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from markupsafe import Markup
@@ -17,7 +17,7 @@ from sleevenotes.publish.plots import Row, estimate_words, share_words
 from sleevenotes.publish.results import Results, estimate, number
 
 MISTAKES = 8
-CHARTED_GENRES = 24
+DRAWN_GENRES = 40  # a confusion matrix of more is a cloud of dots
 TABLED_GENRES = 24  # a confusion matrix as a table of more would be a page of its own
 
 # key: name, whether it is a percentage, what it means
@@ -51,6 +51,11 @@ FIGURES: dict[str, tuple[str, bool, str]] = {
         False,
         "Shown one cover of a genre and one other, how often it ranks them rightly: 0.5 is guessing, 1 is always.",
     ),
+    "roc_auc_micro": (
+        "ROC AUC, all answers",
+        False,
+        "The same over all pairs of a cover and a genre at once, which rewards knowing how common each genre is.",
+    ),
     "average_precision": (
         "Average precision",
         False,
@@ -60,6 +65,18 @@ FIGURES: dict[str, tuple[str, bool, str]] = {
         "Average precision, mean",
         False,
         "How clean each genre's list is when sorted by how sure it is: 1 is best; guessing gets the genre's share.",
+    ),
+    "average_precision_micro": (
+        "Average precision, all answers",
+        False,
+        "How clean the one list of all pairs of a cover and a genre is: common genres count for more.",
+    ),
+    "surest_fifth": ("Right on the surest fifth", True, "If it answered only the fifth of covers it is surest of."),
+    "surest_half": ("Right on the surest half", True, "If it answered only the half of covers it is surest of."),
+    "aurc": (
+        "Area under risk",
+        False,
+        "How often it is wrong, averaged over answering few covers to all, the surest first. 0 is best.",
     ),
     "log_loss": ("Log loss", False, "How surprised it is by the truth. 0 is best{even}."),
     "brier": ("Brier score", False, "How far its percentages are from the truth, squared. 0 is best."),
@@ -78,6 +95,12 @@ MODELS = {
     "mobilenet": "MobileNetV2, a network that has learnt to see from photographs, is left as it is; only a simple "
     "last step (a logistic regression) is learnt from these covers.",
     "prog_cnn": "The network of a study of prog covers, of seven convolutions, trained from scratch on these covers.",
+    "distilled": "A small neural network, trained from scratch on these covers; besides their genres it learnt what "
+    "MobileNetV2, which has learnt to see from photographs, sees of them.",
+    "backbone": "A pretrained network is left as it is, or goes on learning a little; a simple last step is learnt "
+    "from these covers.",
+    "best": "What did best of many ways that were tried on covers kept aside: pretrained networks, colours, gradients, "
+    "and blends of them.",
 }
 
 
@@ -179,59 +202,6 @@ def _roc(results: Results) -> Markup | None:
     )
 
 
-def genres(results: Results) -> dict[str, Any]:
-    """Return the figures of each genre, and a chart of one of them."""
-    per_genre = results.evaluation.get("per_genre") or {}
-    known = [(genre, per_genre[genre]) for genre in results.genres if isinstance(per_genre.get(genre), Mapping)]
-    columns = [("precision", True), ("recall", True), ("f1", True), ("average_precision", False)]
-    if results.task == "multi":
-        columns.append(("roc_auc", False))
-    rows = [
-        {
-            "genre": genre,
-            "support": int(each.get("support") or 0),
-            "figures": [figure_parts(estimate(each.get(key)), percent) for key, percent in columns],
-            "threshold": estimate_words({"value": number(each.get("threshold"))}) if "threshold" in each else "",
-        }
-        for genre, each in known
-    ]
-    return {
-        "rows": rows,
-        "thresholds": any(row["threshold"] for row in rows),
-        "charts": _genre_charts(results, known),
-        "charted": CHARTED_GENRES,
-    }
-
-
-def _genre_charts(results: Results, known: Sequence[tuple[str, Mapping[str, Any]]]) -> list[dict[str, Any]]:
-    key, percent, name = ("roc_auc", False, "ROC AUC") if results.task == "multi" else ("recall", True, "Recall")
-    charted = [(genre, estimate(each.get(key))) for genre, each in known]
-    charted.sort(key=lambda each: (-(each[1]["value"] if each[1]["value"] is not None else -1.0), each[0]))
-    chance = 0.5 if results.task == "multi" else None
-    if len(charted) < 3:
-        return []
-    parts = [("", charted)]
-    if len(charted) > CHARTED_GENRES:
-        half = CHARTED_GENRES // 2
-        parts = [(f"the best {half}", charted[:half]), (f"the worst {half}", charted[-half:])]
-    return [
-        {
-            "svg": Markup(
-                plots.intervals(
-                    [Row(genre, each) for genre, each in part],
-                    name=f"figure-genres-{at}",
-                    title=f"{name} of each genre{', ' + words if words else ''}",
-                    percent=percent,
-                    chance=chance,
-                    upper=1.0,
-                )
-            ),
-            "caption": f"{name}{', ' + words if words else ''}",
-        }
-        for at, (words, part) in enumerate(parts)
-    ]
-
-
 def confusion(results: Results) -> dict[str, Any] | None:
     """Return the confusion matrix as a chart and as tables; None where there is none."""
     matrix = results.evaluation.get("confusion")
@@ -245,9 +215,9 @@ def confusion(results: Results) -> dict[str, Any] | None:
         {"truth": genres[i], "said": genres[j], "covers": covers, "share": share_words(covers / totals[i])}
         for covers, i, j in pairs[:MISTAKES]
     ]
-    svg = plots.confusion(
-        counts, genres, name="figure-confusion", title="What the model said of the covers of each genre"
-    )
+    drawn = len(genres) <= DRAWN_GENRES
+    title = "What the model said of the covers of each genre"
+    svg = plots.confusion(counts, genres, name="figure-confusion", title=title) if drawn else ""
     table = [{"genre": genre, "counts": row} for genre, row in zip(genres, counts, strict=True)]
     return {
         "svg": Markup(svg),
@@ -271,11 +241,46 @@ def reliability(results: Results) -> dict[str, Any] | None:
         error = estimate(results.evaluation.get("ece" if key == "calibrated" else "ece_uncalibrated"))
         svg = plots.reliability(bins[key], name=f"figure-{key}", title=f"How often it was right, {words}")
         charts.append({"svg": Markup(svg), "words": words.capitalize(), "ece": estimate_words(error)})
-    temperature = number(method.get("temperature"))
+    mapped = method.get("maps")
+    temperature = None if mapped else number(method.get("temperature"))
     return {
         "charts": charts,
+        "maps": [(kind, counted(int(mapped[kind]), "genre")) for kind in mapped if mapped[kind]] if mapped else [],
+        "risk": _risk(results),
+        "sets": _sets(results),
         "temperature": None if temperature is None else f"{temperature:.2f}",
         "doing": "" if temperature is None or abs(temperature - 1) < 0.02 else "less" if temperature > 1 else "more",
+    }
+
+
+def _risk(results: Results) -> dict[str, Any] | None:
+    """Return the risk-coverage curve, and what it says; None where nobody measured."""
+    told = results.evaluation.get("abstention")
+    rows = [row for row in (told or {}).get("curve") or () if number(row.get("value")) is not None]
+    if not isinstance(told, Mapping) or len(rows) < 2:
+        return None
+    svg = plots.lines(
+        [100 * (number(row.get("answered")) or 0.0) for row in rows],
+        {"promised": [estimate({"value": row.get("promised")}) for row in rows], "wrong": [estimate(r) for r in rows]},
+        name="figure-risk",
+        title="How often it is wrong where it answers only so many covers, the surest first",
+        axis="of 100 covers answered",
+    )
+    return {"svg": Markup(svg), "words": str(told.get("words") or ""), "n": int(number(told.get("n")) or 0)}
+
+
+def _sets(results: Results) -> dict[str, Any] | None:
+    """Return how often sets of genres hold the truth, of all covers and of each genre; None where there are none."""
+    told = results.evaluation.get("sets")
+    if not isinstance(told, Mapping):
+        return None
+    by_genre = told.get("by_genre") or {}
+    known = [(genre, estimate(by_genre.get(genre))) for genre in results.genres]
+    known = [(genre, each) for genre, each in known if each["value"] is not None]
+    known.sort(key=lambda row: (row[1]["value"] or 0.0, row[0]))
+    return {
+        "words": str(told.get("words") or ""),
+        "rows": [{"genre": genre, "figure": figure_parts(each)} for genre, each in known],
     }
 
 

@@ -41,7 +41,7 @@ class Pictures:
         self.covers = covers
         self.unreadable = 0
 
-    def tile(self, path: Path | None, side_px: int) -> str | None:
+    def tile(self, path: Path | bytes | None, side_px: int) -> str | None:
         """Return a cover as a data URI, its longer side at most `side_px`; None where it can't or may not be shown."""
         pixels = self._read(path)
         if pixels is None:
@@ -62,7 +62,7 @@ class Pictures:
                 return _uri(np.vstack(rows))
         return None
 
-    def _read(self, path: Path | None) -> Pixels | None:
+    def _read(self, path: Path | bytes | None) -> Pixels | None:
         if not self.covers or path is None:
             return None
         try:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sleevenotes.covers.dataset import Dataset
+from sleevenotes.covers.genre_tree import upwards
 from sleevenotes.covers.images import sha256
 from sleevenotes.errors import EvaluationError, ModelError, SleevenotesError
 from sleevenotes.judge.audit.findings import VERDICTS
@@ -23,6 +24,8 @@ EVALUATION_NAME = "evaluation.json"
 EXPLANATIONS_NAME = "explanations.json"
 CURVE_NAME = "curve.json"
 AUDIT_NAME = "audit.json"
+MAP_NAME, PLACES_NAME = "map.json", "map.csv"
+MAP_CURE = "Run `sleevenotes map MODEL DATASET -o OUT` again"
 AUDIT_CURE = "Run `sleevenotes audit` again"
 NEWEST_FORMAT = 1
 MAIN_FIGURE = {"single": "accuracy", "binary": "accuracy", "multi": "label_ranking_ap"}
@@ -85,6 +88,25 @@ class Audit:
 
 
 @dataclass(frozen=True)
+class CoverMap:
+    """All covers laid out in two dimensions.
+
+    Parameters
+    ----------
+    told
+        `map.json`.
+    places
+        `map.csv`, a mapping a cover.
+    fits
+        Whether it is of the very model and covers that the report is of.
+    """
+
+    told: Mapping[str, Any]
+    places: Sequence[Mapping[str, str]]
+    fits: bool = True
+
+
+@dataclass(frozen=True)
 class Results:
     """All that one run left behind.
 
@@ -110,6 +132,8 @@ class Results:
         `curve.json`, or None.
     audit
         `audit.json`, or None.
+    map
+        `map.json` and `map.csv`, or None.
     scorings
         How often the model was scored, by its own log.
     model_sha256
@@ -128,6 +152,7 @@ class Results:
     explanations: Sequence[Explanation] | None = None
     curve: Mapping[str, Any] | None = None
     audit: Audit | None = None
+    map: CoverMap | None = None
     scorings: int = 0
     model_sha256: str = ""
     rows: Mapping[str, int] = field(default_factory=dict)
@@ -156,7 +181,11 @@ class Results:
             return [() if not each else (asked,) if asked in each else (rest,) for each in lists]
         if self.task == "single":
             return [each if len(each) == 1 and each[0] in known else () for each in lists]
-        return [tuple(genre for genre in each if genre in known) for each in lists]
+        above = upwards(self.dataset.settings.get("tree") or ())
+        closed = [
+            dict.fromkeys((*each, *(one for genre in each for one in sorted(above.get(genre, ()))))) for each in lists
+        ]
+        return [tuple(genre for genre in each if genre in known) for each in closed]
 
 
 def read(
@@ -187,7 +216,7 @@ def read(
     covers = Dataset.open(dataset, files=False)
     check = covers.folder / "check.json"
     curves = [path for path in (evaluation.parent / CURVE_NAME, covers.folder / CURVE_NAME) if path.is_file()]
-    log = model / "scorings.jsonl"
+    log, model_sha256 = model / "scorings.jsonl", sha256((model / "model.json").read_bytes())
     return Results(
         dataset=covers,
         evaluation=figures,
@@ -199,8 +228,9 @@ def read(
         explanations=_read_explanations(explanations) if explanations and explanations.exists() else None,
         curve=read_json(curves[0], EvaluationError, "Run `sleevenotes curve DATASET`") if curves else None,
         audit=_audit_beside(evaluation, covers),
+        map=_map_beside(evaluation, covers, model_sha256),
         scorings=_lines(log) if log.is_file() else 0,
-        model_sha256=sha256((model / "model.json").read_bytes()),
+        model_sha256=model_sha256,
         rows={name: at for at, name in enumerate(covers.file_names)},
     )
 
@@ -289,6 +319,24 @@ def _audit_beside(evaluation: Path, dataset: Dataset) -> Audit | None:
     of = told.get("dataset")
     fits = isinstance(of, dict) and of.get("fingerprint") == dataset.fingerprint
     return Audit(path.parent, told, fits)
+
+
+def _map_beside(evaluation: Path, dataset: Dataset, model_sha256: str) -> CoverMap | None:
+    """Return the map that lies beside an evaluation; None where there is none."""
+    path, places = evaluation.parent / MAP_NAME, evaluation.parent / PLACES_NAME
+    if not path.is_file():
+        return None
+    told, rows = read_json(path, EvaluationError, MAP_CURE), list(_table(places, EvaluationError))
+    written = told.get("format", NEWEST_FORMAT)
+    if not isinstance(written, int) or written > NEWEST_FORMAT:
+        known = f"At most format {NEWEST_FORMAT} is read here"
+        raise EvaluationError(str(path), f"format {written!r}", known, "Update sleevenotes")
+    lacking = [name for name in ("file_name", "x", "y", "genres", "split") if not rows or name not in rows[0]]
+    if lacking:
+        raise EvaluationError(str(places), f"no column {lacking[0]!r}", "The table that `map` writes", MAP_CURE)
+    of = told.get("dataset")
+    same = isinstance(of, dict) and of.get("fingerprint") == dataset.fingerprint
+    return CoverMap(told, rows, same and told.get("model_sha256") == model_sha256)
 
 
 def read_json(path: Path, error: type[SleevenotesError], cure: str) -> dict[str, Any]:

@@ -174,7 +174,9 @@ def explanations(model: Model, covers: Dataset, *, most: int = COVERS, seed: int
     seed
         Of covers, random weights, random orders and intervals.
     """
-    if model.card["network"] is None:
+    if model.parts:
+        return LeftOut(CHECK, TITLE, f"The model '{model.name}' is composed of parts: no one network makes its maps.")
+    if not model.has_places:
         return LeftOut(CHECK, TITLE, f"The model '{model.name}' sees colours without their places: it has no maps.")
     rng = np.random.default_rng(seed)
     chosen = np.isin(np.arange(len(covers)), rng.permutation(len(covers))[:most])

@@ -27,8 +27,9 @@ from sleevenotes.judge.figures import Answers
 from sleevenotes.judge.metrics import Floats
 from sleevenotes.learn import backbones, heads
 from sleevenotes.learn.calibration import fit_temperature, proba_of
+from sleevenotes.learn.extractors import ColorExtractor
 from sleevenotes.learn.features import Extractor, dataset_features
-from sleevenotes.learn.model import ColorExtractor, Model
+from sleevenotes.learn.model import Model
 from sleevenotes.learn.recipes import Options, train
 
 BACKBONE = "mobilenet_v2"
@@ -133,7 +134,7 @@ class Subject:
             seed=model.card["seed"],
             resume=True,
             training=training_settings(model),
-            backbone_of=model.folder if model.card["backbone"] else None,
+            backbone_of=model.lends,
             progress=self.progress,
         )
         return train(dataset, model.name, out, options)

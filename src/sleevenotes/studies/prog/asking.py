@@ -19,9 +19,10 @@ from sleevenotes.covers.dataset import Dataset
 from sleevenotes.covers.tasks import Kind
 from sleevenotes.learn import backbones, heads
 from sleevenotes.learn.calibration import proba_of
+from sleevenotes.learn.extractors import ColorExtractor
 from sleevenotes.learn.features import Extractor, dataset_features
 from sleevenotes.learn.heads import Head
-from sleevenotes.learn.model import CHECKPOINT_NAME, ColorExtractor
+from sleevenotes.learn.model import CHECKPOINT_NAME
 from sleevenotes.learn.recipes import settings_of
 from sleevenotes.studies.bandcamp.transfer import strongest
 from sleevenotes.studies.material import Indices

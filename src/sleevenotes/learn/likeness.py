@@ -1,0 +1,111 @@
+"""Likeness: how alike a cover is to each of those that were learnt from, as features in their own right.
+
+A linear head on a network's features asks how much of each of them a cover has. A linear head on likenesses asks which
+covers it is like, and may so draw borders of any shape: it is a kernel machine (Schölkopf and Smola 2002, "Learning
+with kernels"), here with the Gaussian kernel and least squares.
+
+Several networks count alike: the features of each are standardised and brought to one length, so that covers are 2
+apart in the mean, squared. They are then turned to their principal components, of which the largest are kept; likeness
+is exp(-width · squared distance). Means, deviations and components come from all covers, as no genre goes into them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sleevenotes.covers.files import replacing
+from sleevenotes.errors import ModelError
+
+Features = NDArray[np.float32]
+
+WIDTHS = (1.0, 2.0)
+COMPONENTS = 1024
+ARRAYS = ("mean", "scale", "directions", "landmarks")
+MOST_COVERS = 6000  # of more, the matrix of all likenesses would be too large to be solved
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """Covers to be compared with, as points, and how other covers become points.
+
+    Parameters
+    ----------
+    mean, scale
+        (D,), of the features of all networks one after the other.
+    directions
+        (D, d), principal components.
+    landmarks
+        (n, d), the covers.
+    width
+        Of the kernel.
+    """
+
+    mean: Features
+    scale: Features
+    directions: Features
+    landmarks: Features
+    width: float
+
+    @classmethod
+    def of(cls, blocks: Sequence[Features], width: float = 1.0, components: int = COMPONENTS) -> Likeness:
+        """Return the likeness to covers whose features, (n, D) of each network, are given."""
+        from scipy.linalg import eigh
+
+        features = np.concatenate(blocks, axis=1).astype(np.float64)
+        lengths = np.concatenate([np.full(block.shape[1], block.shape[1] * len(blocks)) for block in blocks])
+        mean, deviation = features.mean(axis=0), features.std(axis=0)
+        # a feature that never changes tells nothing, whatever its scale
+        scale = np.where(deviation < 1e-6, 0.0, 1 / (np.maximum(deviation, 1e-6) * np.sqrt(lengths)))  # (D,)
+        points = (features - mean) * scale
+        n, d = points.shape
+        count = min(components, n, d)
+        wide = d > n
+        values, vectors = eigh(
+            points @ points.T if wide else points.T @ points, subset_by_index=[min(n, d) - count, min(n, d) - 1]
+        )
+        directions = points.T @ vectors / np.sqrt(np.maximum(values, 1e-12)) if wide else vectors
+        arrays = [array.astype(np.float32) for array in (mean, scale, directions, points @ directions)]
+        return cls(arrays[0], arrays[1], arrays[2], arrays[3], width)
+
+    def features(self, features: Features) -> Features:
+        """Return likenesses, (m, n) in 0..1, of covers whose features are (m, D)."""
+        points = ((features - self.mean) * self.scale) @ self.directions
+        apart = self._squares - 2 * points @ self.landmarks.T + np.square(points).sum(axis=1, keepdims=True)
+        return np.asarray(np.exp(-self.width * np.maximum(apart, 0)), dtype=np.float32)
+
+    @cached_property
+    def _squares(self) -> Features:
+        return np.asarray(np.square(self.landmarks).sum(axis=1))
+
+    def save(self, path: Path) -> None:
+        """Write all arrays to a file."""
+        from safetensors.numpy import save_file
+
+        arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in ARRAYS}
+        with replacing(path) as partial:
+            save_file(arrays | {"width": np.array([self.width], dtype=np.float32)}, partial)
+
+    @classmethod
+    def load(cls, path: Path) -> Likeness:
+        """Read them back.
+
+        Raises
+        ------
+        ModelError
+            Where the file is missing or damaged.
+        """
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
+        try:
+            arrays = load_file(path)
+            mean, scale, directions, landmarks = (arrays[name] for name in ARRAYS)
+            return cls(mean, scale, directions, landmarks, float(arrays["width"][0]))
+        except (SafetensorError, OSError, KeyError) as cause:
+            raise ModelError(str(path), f"can't be read ({cause})", cure="Train the model again") from cause

@@ -1,0 +1,199 @@
+"""Writing a model's folder: what a recipe made, its card last, as a folder with a card is a whole model."""
+
+from __future__ import annotations
+
+import csv
+import platform
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sleevenotes.covers.dataset import SEPARATOR
+from sleevenotes.covers.files import replacing, write_json
+from sleevenotes.covers.groups import artists_of
+from sleevenotes.errors import ModelError
+from sleevenotes.learn.calibration import calibrate
+from sleevenotes.learn.extractors import NetworkExtractor
+from sleevenotes.learn.heads import Head
+from sleevenotes.learn.model import (
+    BASELINE_NAME,
+    CARD_NAME,
+    CHECKPOINT_NAME,
+    FORMAT,
+    HISTORY_NAME,
+    LEARNT_NAME,
+    NETWORK_NAME,
+    SCORINGS_NAME,
+    WEIGHTS_NAME,
+)
+from sleevenotes.learn.parts import PARTS
+
+if TYPE_CHECKING:
+    from sleevenotes.learn.cover_network import CoverNetwork
+    from sleevenotes.learn.recipes import Options, Sides
+
+PREFIX = "network."  # of the network's parameters among a model's weights
+
+
+@dataclass
+class Made:
+    """What a recipe hands over.
+
+    Parameters
+    ----------
+    head
+        On all features.
+    logits
+        (n, K), of covers that the head did not learn from: those of valid.
+    size_px
+        Width and height of the covers that the model gets.
+    how
+        What the card says of the head.
+    network, backbone
+        What it says of a plain model's network; None where it has none.
+    parameters
+        All of a network, by the names under which they are kept.
+    out_of_fold
+        Whether `logits` are those of train and then of valid, each cover's by a head of another fold.
+    further
+        Keys that the card has besides: `parts` and `ladder`.
+    """
+
+    head: Head
+    logits: NDArray[np.floating]
+    size_px: int
+    how: dict[str, Any]
+    network: dict[str, Any] | None = None
+    backbone: dict[str, Any] | None = None
+    parameters: dict[str, NDArray[np.floating]] = field(default_factory=dict)
+    out_of_fold: bool = False
+    further: dict[str, Any] = field(default_factory=dict)
+
+
+def save(made: Made, name: str, sides: Sides, out: Path, options: Options) -> None:
+    """Write all of a model but what its recipe wrote, and calibrate it."""
+    from safetensors.numpy import save_file
+
+    tensors = {"head.weight": made.head.weight, "head.bias": made.head.bias}
+    tensors |= made.parameters
+    with replacing(out / WEIGHTS_NAME) as partial:
+        save_file({key: np.ascontiguousarray(value) for key, value in tensors.items()}, partial)
+    _write_learnt(out / LEARNT_NAME, sides)
+    card = {
+        "format": FORMAT,
+        "name": name,
+        "task": sides.task.kind,
+        "genres": list(sides.task.genres),
+        "tree": [list(pair) for pair in sides.task.tree],
+        "preprocessing": {
+            "size_px": made.size_px,
+            "resize": "the whole cover squeezed to a square, bicubic, antialiased",
+            "color": "sRGB, uint8, 0..255; normalised inside of the network",
+        },
+        "network": made.network,
+        "backbone": made.backbone,
+        "head": made.how,
+        **made.further,
+        "calibration": _calibration(made, sides),
+        "seed": options.seed,
+        "versions": _versions(),
+        "dataset": _dataset_card(sides),
+    }
+    write_json(out / CARD_NAME, card)  # last: a folder with a card is a whole model
+
+
+def _calibration(made: Made, sides: Sides) -> dict[str, Any]:
+    if not made.out_of_fold:
+        return calibrate(made.logits, sides.truth[1], task=sides.task, groups=sides.valid.groups)
+    groups = [*sides.train.groups, *sides.valid.groups]
+    truth = np.concatenate(sides.truth)
+    return calibrate(made.logits, truth, task=sides.task, groups=groups, source="out of fold")
+
+
+def _write_learnt(path: Path, sides: Sides) -> None:
+    with replacing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["sha256", "artist", "split"])
+        for side in (sides.train, sides.valid):
+            for digest, artist, split in zip(side.digests, side.column("artist"), side.column("split"), strict=True):
+                table.writerow([digest, SEPARATOR.join(artists_of(artist)), split])
+
+
+def _dataset_card(sides: Sides) -> dict[str, Any]:
+    truth = sides.truth[0]
+    genres = len(sides.task.genres)
+    counts = (truth == 1).sum(axis=0) if sides.task.kind == "multi" else np.bincount(truth, minlength=genres)
+    told = np.maximum((truth >= 0).sum(axis=0), 1)  # of as many covers it is known
+    return {
+        "name": sides.train.folder.resolve().name,
+        "fingerprint": sides.train.fingerprint,
+        "valid_fingerprint": sides.valid.fingerprint,
+        "train": len(sides.train),
+        "valid": len(sides.valid),
+        "train_covers": dict(zip(sides.task.genres, counts.tolist(), strict=True)),
+        "train_shares": dict(zip(sides.task.genres, (counts / told).tolist(), strict=True)),
+    }
+
+
+def _versions() -> dict[str, str]:
+    names = ("sleevenotes", "numpy", "pillow", "torch", "onnxruntime", "scikit-learn")
+    return {"python": platform.python_version()} | {name: version(name) for name in names}
+
+
+def network_card(architecture: str, network: CoverNetwork, extractor: NetworkExtractor) -> dict[str, Any]:
+    """Return what a card says of the network of a model."""
+    return {
+        "architecture": architecture,
+        "file": NETWORK_NAME,
+        "sha256": extractor.network.sha256,
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "precision": "float32",
+    }
+
+
+def parameters_of(network: CoverNetwork) -> dict[str, NDArray[np.float32]]:
+    """Return a network's parameters by the names under which a model keeps them."""
+    return named({name: value.detach().cpu().numpy() for name, value in network.state_dict().items()})
+
+
+def named(parameters: dict[str, NDArray[np.float32]], prefix: str = PREFIX) -> dict[str, NDArray[np.float32]]:
+    """Return a network's parameters by the names under which a model keeps them.
+
+    Examples
+    --------
+    >>> list(named({"features.0.weight": np.zeros(1, np.float32)}))
+    ['network.features.0.weight']
+    """
+    return {f"{prefix}{name}": value for name, value in parameters.items()}
+
+
+def refuse_foreign(out: Path) -> None:
+    """Refuse a folder that holds something else than a model, whole or begun."""
+    if out.is_file():
+        raise ModelError(str(out), "a file", "a folder for the model", "Name another with -o")
+    known = (*MADE, LEARNT_NAME, SCORINGS_NAME, f"{BASELINE_NAME}/{CARD_NAME}")
+    foreign = out.is_dir() and any(path.suffix != ".partial" for path in out.iterdir())
+    if foreign and not any((out / name).exists() for name in known):
+        raise ModelError(
+            str(out), "a folder that holds something else", "an empty folder, or a model", "Name another with -o"
+        )
+
+
+# what a training makes, but for the log of its scorings: who tunes on the test split shall see it
+MADE = (CARD_NAME, WEIGHTS_NAME, HISTORY_NAME, NETWORK_NAME, CHECKPOINT_NAME)
+
+
+def clear(out: Path, names: Sequence[str]) -> None:
+    """Remove files of an earlier training; the card comes first, as a folder with a card is a whole model."""
+    for name in names:
+        (out / name).unlink(missing_ok=True)
+    if CARD_NAME in names:
+        shutil.rmtree(out / PARTS, ignore_errors=True)
+    for leftover in out.glob(".*.partial"):  # of a training that was killed while it wrote
+        leftover.unlink()
