@@ -104,6 +104,13 @@ def test_groups_are_never_on_two_sides_of_a_fold(single: Dataset, tmp_path: Path
         assert len({fold for fold, name in zip(climbed.fold, climbed.groups, strict=True) if name == group}) == 1
 
 
+def test_folds_are_of_one_size_where_much_is_unknown(multi: Dataset, tmp_path: Path):
+    known = ladder_on(multi, tmp_path)
+    unknown = np.random.default_rng(0).random(known.truth.shape) < 0.5
+    climbed = Ladder(known.covers, known.task, np.where(unknown, -1, known.truth), tmp_path, 60.0)
+    assert np.ptp(np.bincount(climbed.fold)) <= 4
+
+
 def test_members_that_share_a_part_become_one_head_on_it(single: Dataset, tmp_path: Path):
     climbed = ladder_on(single, tmp_path)
     for step in (COLOR, Step(PartForm("color"), "logistic"), GRADIENTS):

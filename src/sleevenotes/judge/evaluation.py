@@ -334,7 +334,8 @@ def _folded(
     scores = metric(scored.answers.truth, scored.answers.proba)
     each = [float(scores[scored.fold == number].mean()) for number in range(folds)]
     kept = {name: value for name, value in pooled.items() if name not in ("task", "genres", "intervals", "reliability")}
-    return {"k": folds, **kept, "accuracy_per_training": each, "spread": float(np.std(each, ddof=1))}
+    without = {"without": model.kept_back} if model.kept_back else {}
+    return {"k": folds, **without, **kept, "accuracy_per_training": each, "spread": float(np.std(each, ddof=1))}
 
 
 def training_settings(model: Model) -> Any:
@@ -436,6 +437,8 @@ def figure_rows(evaluation: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         pooled = evaluation["folds"]
         rows.append(("", "", ""))
         rows.append((f"pooled over {pooled['k']} folds", f"{pooled['n']:,} covers", f"{pooled['groups']:,} groups"))
+        if pooled.get("without"):  # they learnt from covers that folds ask about
+            rows.append(("… without", ", ".join(pooled["without"]), ""))
         rows += _rows(pooled)
         rows.append(("spread between trainings", f"{pooled['spread']:.3f}", "standard deviation"))
     return rows

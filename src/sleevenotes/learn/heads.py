@@ -316,6 +316,20 @@ def _try(
     return Trial(strength, losses[0], losses[1], hit_rate(head.logits(valid[0]), valid[1]))
 
 
+def centred(head: Head) -> Head:
+    """Return a head of two genres with half of the difference for one and against the other, and the same proba.
+
+    A network learns one logit of two genres, and the other's is 0 whatever the cover: no map could be drawn of what
+    speaks for it.
+
+    Examples
+    --------
+    >>> centred(Head(np.array([[2.0], [0.0]], np.float32), np.array([1.0, 0.0], np.float32))).weight.tolist()
+    [[1.0], [-1.0]]
+    """
+    return Head(head.weight - head.weight.mean(axis=0), head.bias - head.bias.mean())
+
+
 def hit_rate(logits: NDArray[np.floating], truth: NDArray[np.int64]) -> float:
     """Return the share of covers whose first-placed genre is right; in `multi`: is one of the cover's genres."""
     first = logits.argmax(axis=1)

@@ -31,6 +31,7 @@ from sleevenotes.learn.features import dataset_features, missing_features
 from sleevenotes.learn.heads import Head, HeadKind
 from sleevenotes.learn.likeness import MOST_COVERS, WIDTHS, Likeness
 from sleevenotes.learn.parts import Part, PartForm, likeness_part, write_part
+from sleevenotes.learn.tuning import Tuner, Tuning, tunings_at_hand
 
 CANDIDATES = ("squeezenet1_1", "mobilenet_v2", "mobilenet_edgetpu", "resnet18", "resnet34")  # cheap ones first
 TWO_VIEWS = ("whole", "whole" + MIRRORED)
@@ -92,12 +93,17 @@ def _read_as(form: PartForm) -> str:
 
 @dataclass(frozen=True)
 class Member:
-    """A rung that was tried: its part, what gives the features of train and valid, and its head."""
+    """A rung that was tried: its part, what gives the features of train and valid, and its head.
+
+    `head` is that of a part that brought one along, as it learnt from all covers already; None where one of the form is
+    fitted.
+    """
 
     what: str
     part: Part
     features: Callable[[], Features] = field(repr=False)
     form: Tuned
+    head: Head | None = field(default=None, repr=False)
 
 
 @dataclass
@@ -190,7 +196,8 @@ class Ladder:
 
     def __post_init__(self) -> None:
         self.groups = self.covers.groups
-        self.fold: NDArray[np.intp] = folds(self.groups, self.truth, min(FOLDS, len(set(self.groups))), self.seed)
+        strata = np.maximum(self.truth, 0)  # in `multi`, what is unknown is dealt out as what is absent
+        self.fold: NDArray[np.intp] = folds(self.groups, strata, min(FOLDS, len(set(self.groups))), self.seed)
         self.began = self.clock()
         self.members: list[Member] = []
         self.rungs: list[Rung] = []
@@ -203,7 +210,7 @@ class Ladder:
         """Seconds that are left."""
         return self.budget_s - (self.clock() - self.began)
 
-    def climb(self, steps: Sequence[Step]) -> Winner:
+    def climb(self, steps: Sequence[Step | Tuning]) -> Winner:
         """Try each step, then blends of what was tried, and return the best."""
         for number, step in enumerate(steps, start=1):
             self.progress(number - 1, len(steps))
@@ -211,21 +218,51 @@ class Ladder:
         self.progress(len(steps), len(steps))
         return self.best()
 
-    def attempt(self, step: Step) -> None:
+    def attempt(self, step: Step | Tuning) -> None:
         """Try one step, unless it would outlast the budget; the first one is tried in any case."""
         began = self.clock()
         if self.members and self.left_s <= 0:
-            self._leave_out(step, 0.0, "no time was left")
+            self.leave_out(step.what, 0.0, "no time was left")
+            return
+        if isinstance(step, Tuning):
+            self._attempt_tuning(step, began)
             return
         if step.head == "likeness" and len(self.covers) > MOST_COVERS:
-            self._leave_out(step, 0.0, f"there are more than {MOST_COVERS:,} covers")
+            self.leave_out(step.what, 0.0, f"there are more than {MOST_COVERS:,} covers")
             return
         parts = tuple(self._written(form) for form in step.forms)
         needed = sum(self._seconds_for(part) for part in parts) + self.head_seconds.get(step.head, 0.0)
         if self.members and needed > self.left_s:
-            self._leave_out(step, needed, f"it needs some {needed:.0f} s, and {self.left_s:.0f} s were left")
+            self.leave_out(step.what, needed, f"it needs some {needed:.0f} s, and {self.left_s:.0f} s were left")
             return
         self.try_parts(step.what, parts, step.head, began)
+
+    def _attempt_tuning(self, step: Tuning, began: float) -> None:
+        """Let a backbone go on learning, unless that would outlast the budget."""
+        tuner = self.tuner(step)
+        if not tuner.has_enough_groups:
+            self.leave_out(step.what, 0.0, "there are too few groups to choose an epoch")
+            return
+        needed = tuner.seconds()
+        if self.members and needed > self.left_s:
+            self.leave_out(step.what, needed, f"it needs some {needed:.0f} s, and {self.left_s:.0f} s were left")
+            return
+        self.try_tuning(tuner, began)
+
+    def tuner(self, step: Tuning) -> Tuner:
+        """Return what lets a backbone learn from these covers."""
+        return Tuner(step, self.covers, self.task, self.truth, self.fold, self.folder, seed=self.seed, say=self.say)
+
+    def try_tuning(self, tuner: Tuner, began: float | None = None) -> None:
+        """Measure a backbone that goes on learning, and keep it, with its head, as a member of blends."""
+        began = self.clock() if began is None else began
+        scores = tuner.answers()
+        scale = blends.scale_of(scores, self.truth, task=self.task.kind)
+        part, head = tuner.kept()
+        form = Tuned("linear", 0.0, scale, scale.logits(scores), {})
+        what = tuner.tuning.what
+        self.members.append(Member(what, part, lambda: self._features_of(part), form, scale.folded_into(head)))
+        self._measured(what, form.answers, began)
 
     def _written(self, form: PartForm) -> Part:
         """Return a part, whose network is written once, whatever views it is shown."""
@@ -336,9 +373,10 @@ class Ladder:
         self.say(f"{rung.rung:2}. {what}: log loss {loss:.4f}, {rung.accuracy:.1%} right, {rung.seconds:.0f} s")
         return rung
 
-    def _leave_out(self, step: Step, seconds: float, why: str) -> None:
-        self.rungs.append(Rung(len(self.rungs) + 1, step.what, seconds, left_out=why))
-        self.say(f"{len(self.rungs):2}. {step.what}: left out, {why}")
+    def leave_out(self, what: str, seconds: float, why: str) -> None:
+        """Tell of a rung that is not tried."""
+        self.rungs.append(Rung(len(self.rungs) + 1, what, seconds, left_out=why))
+        self.say(f"{len(self.rungs):2}. {what}: left out, {why}")
 
     def _seconds_for(self, part: Part) -> float:
         """Return about how long the features of a part will take, those that are missing as those of a few covers."""
@@ -363,11 +401,12 @@ def _single_views(extractor: ViewedExtractor) -> list[ViewedExtractor]:
     return [ViewedExtractor(extractor.part, (view,), extractor.size_px) for view in extractor.views]
 
 
-def steps_at_hand() -> list[Step]:
+def steps_at_hand() -> list[Step | Tuning]:
     """Return the steps that this machine's weights allow, cheap ones first.
 
     What needs features that are there already comes before what needs new ones: a root or another head costs nothing
-    but a fit, another reading of a network one way through it for each cover, and another view one way more.
+    but a fit, another reading of a network one way through it for each cover, and another view one way more. A network
+    that goes on learning costs most.
     """
     names = [name for name in CANDIDATES if backbones.at_hand(name)]
     plain = [PartForm("network", name) for name in names]
@@ -384,7 +423,7 @@ def steps_at_hand() -> list[Step]:
     for views in VIEWED[1:]:
         steps += _viewed_steps(roots, views)
         steps += [Step(replace(form, views=views), "likeness") for form in roots if len(roots) > 1]
-    return [*steps, *(Step(form, "logistic") for form in plain)]
+    return [*steps, *(Step(form, "logistic") for form in plain), *tunings_at_hand()]
 
 
 def _viewed_steps(forms: Sequence[PartForm], views: tuple[str, ...]) -> list[Step]:
@@ -400,7 +439,7 @@ def _together(forms: Sequence[PartForm]) -> list[Step]:
 def composed(winner: Winner, truth: Truth, task: Task) -> tuple[list[Part], list[Head], list[dict[str, Any]]]:
     """Return the distinct parts of the winner, the head on each, and what its card says besides of each.
 
-    Members that share a part are one head on it. Each head learns from all covers.
+    Members that share a part are one head on it. Each head learns from all covers, or has done so.
 
     Returns
     -------
@@ -427,11 +466,11 @@ def _head_of(members: Sequence[tuple[float, Member]], truth: Truth, task: Task) 
     features = members[0][1].features()
     weight, bias = np.zeros((genres, features.shape[1])), np.zeros(genres)
     for share, member in members:
-        head = blends.refitted(member.form, features, truth, task=task.kind, genres=genres)
+        head = member.head or blends.refitted(member.form, features, truth, task=task.kind, genres=genres)
         weight, bias = weight + share * head.weight, bias + share * head.bias
     return Head(weight.astype(np.float32), bias.astype(np.float32))
 
 
 def _told(weight: float, member: Member) -> dict[str, Any]:
-    form = member.form
-    return {"what": member.what, "head": form.kind, "strength": form.strength, "weight": round(weight, 6)}
+    kind, strength = (member.form.kind, member.form.strength) if member.head is None else ("its own", None)
+    return {"what": member.what, "head": kind, "strength": strength, "weight": round(weight, 6)}

@@ -127,6 +127,22 @@ class Model:
         return self.card.get("parts") or []
 
     @property
+    def kept_back(self) -> list[str]:
+        """Names of parts that are lent to no other model, as they learnt from covers that it may be asked about.
+
+        None where there are no other parts: then their like is trained anew.
+        """
+        tuned = [part["name"] for part in self.parts if part.get("tuned")]
+        return tuned if len(tuned) < len(self.parts) else []
+
+    @property
+    def has_learnt_features(self) -> bool:
+        """Whether its features, or some of them, were learnt from covers that the model learnt from."""
+        if self.parts:
+            return any(part.get("tuned") for part in self.parts)
+        return self.card["network"] is not None and (not self.card["backbone"] or self.finetuned)
+
+    @property
     def has_places(self) -> bool:
         """Whether it has a network that can be asked where on a cover it looks: one that is known in torch."""
         grounds = [ground for part in self.parts for ground in part.get("of", [part])]
@@ -135,7 +151,10 @@ class Model:
 
     @property
     def lends(self) -> Path | None:
-        """The folder, where it has pretrained networks that another model can use as they are; else None."""
+        """The folder, where it has pretrained networks that another model can use as they are; else None.
+
+        Of a composed model, another can have all parts but those that are `kept_back`.
+        """
         return self.folder if (self.card["backbone"] and not self.finetuned) or self.parts else None
 
     @property

@@ -21,6 +21,7 @@ from sleevenotes.learn.extractors import COMPOSED_PX, WHOLE, NetworkExtractor, V
 from sleevenotes.learn.likeness import Likeness
 
 PARTS = "parts"  # the folder of a composed model's networks
+TUNING = "tuning"  # that of what was tuned so far, while a ladder is climbed (`learn.tuning`)
 
 Parameters = dict[str, NDArray[np.float32]]
 

@@ -37,7 +37,7 @@ from sleevenotes.errors import ModelError, SleevenotesWarning, SplitError, did_y
 from sleevenotes.learn import backbones, blends, heads, ladder
 from sleevenotes.learn.extractors import COMPOSED_PX, ColorExtractor, NetworkExtractor
 from sleevenotes.learn.features import dataset_features
-from sleevenotes.learn.heads import HEADS, Head, HeadKind
+from sleevenotes.learn.heads import HEADS, Head, HeadKind, centred
 from sleevenotes.learn.model import (
     BASELINE_NAME,
     CARD_NAME,
@@ -48,8 +48,9 @@ from sleevenotes.learn.model import (
     read_card,
     read_weights,
 )
-from sleevenotes.learn.parts import PARTS, Part, borrowed_part, write_network
+from sleevenotes.learn.parts import PARTS, TUNING, Part, borrowed_part, write_network
 from sleevenotes.learn.saving import MADE, PREFIX, Made, clear, named, network_card, parameters_of, refuse_foreign, save
+from sleevenotes.learn.tuning import Tuning
 
 if TYPE_CHECKING:
     from sleevenotes.learn.cover_network import CoverNetwork
@@ -90,7 +91,8 @@ class Options:
         For networks that are trained from scratch; the recipe's own where None.
     backbone_of
         Folder of a model whose backbone is used as it is, instead of looking for weights: that of another fold. Of a
-        model `best`, it is all parts, with the same heads; only strengths and weights are chosen anew.
+        model `best`, it is all parts but those that learnt from covers, with the same heads; only strengths and weights
+        are chosen anew.
     backbone, normalise, head
         For the model `backbone`: the name of a backbone or an ONNX file; how that wants its pixels, where it does not
         say so itself; and the head on its features.
@@ -207,12 +209,15 @@ def train(dataset: Dataset, name: str, out: Path, options: Options | None = None
         _found(name, options)  # it may be missing, and nothing shall be lost by that
     goes_on = options.resume and (name in SCRATCH or options.finetune) and not (out / CARD_NAME).exists()
     clear(out, () if goes_on else MADE)
+    if not options.resume:
+        shutil.rmtree(out / TUNING, ignore_errors=True)
     out.mkdir(parents=True, exist_ok=True)
     made = _RECIPES[name](sides, out, options)
     if name != BASELINE_NAME:
         train(dataset, BASELINE_NAME, out / BASELINE_NAME, replace(options, finetune=False))
     save(made, name, sides, out, options)
     (out / CHECKPOINT_NAME).unlink(missing_ok=True)
+    shutil.rmtree(out / TUNING, ignore_errors=True)
     return Model.load(out)
 
 
@@ -325,8 +330,12 @@ def _best(sides: Sides, out: Path, options: Options) -> Made:
 
 
 def _alike(climbed: ladder.Ladder, lender: Path) -> ladder.Winner:
-    """Return what the parts and heads of another model come to on these covers."""
-    card, weights = read_card(lender), read_weights(lender / WEIGHTS_NAME)
+    """Return what the parts and heads of another model come to on these covers.
+
+    Parts that learnt from covers are left out, as those that are asked may be among them; where a model has no others,
+    they are trained anew.
+    """
+    model, weights = Model.load(lender), read_weights(lender / WEIGHTS_NAME)
 
     def borrowed(told: dict[str, Any]) -> Part:
         prefix = f"{told['name']}.{PREFIX}"
@@ -334,7 +343,14 @@ def _alike(climbed: ladder.Ladder, lender: Path) -> ladder.Winner:
         plain = {key: value for key, value in told.items() if key not in ("features", "share", "members")}
         return borrowed_part(plain, lender, climbed.folder, parameters)
 
-    for told in card["parts"]:
+    for told in model.parts:
+        if told["name"] in model.kept_back:
+            why = "its network learnt from covers that may be asked about here"
+            climbed.leave_out(told["members"][0]["what"], 0.0, why)
+            continue
+        if told.get("tuned"):
+            climbed.try_tuning(climbed.tuner(Tuning.of_card(told)))
+            continue
         parts = tuple(borrowed(each) for each in told.get("of", [told]))
         for member in told["members"]:
             climbed.try_parts(member["what"], parts, member["head"])
@@ -457,20 +473,6 @@ _RECIPES: dict[str, Callable[[Sides, Path, Options], Made]] = {
     "backbone": _backbone,
     "best": _best,
 }
-
-
-def centred(head: Head) -> Head:
-    """Return a head of two genres with half of the difference for one and against the other, and the same proba.
-
-    A network learns one logit of two genres, and the other's is 0 whatever the cover: no map could be drawn of what
-    speaks for it.
-
-    Examples
-    --------
-    >>> centred(Head(np.array([[2.0], [0.0]], np.float32), np.array([1.0, 0.0], np.float32))).weight.tolist()
-    [[1.0], [-1.0]]
-    """
-    return Head(head.weight - head.weight.mean(axis=0), head.bias - head.bias.mean())
 
 
 def _fit_head(

@@ -32,7 +32,7 @@ from sleevenotes.learn.model import (
     SCORINGS_NAME,
     WEIGHTS_NAME,
 )
-from sleevenotes.learn.parts import PARTS
+from sleevenotes.learn.parts import PARTS, TUNING
 
 if TYPE_CHECKING:
     from sleevenotes.learn.cover_network import CoverNetwork
@@ -179,10 +179,17 @@ def refuse_foreign(out: Path) -> None:
         raise ModelError(str(out), "a file", "a folder for the model", "Name another with -o")
     known = (*MADE, LEARNT_NAME, SCORINGS_NAME, f"{BASELINE_NAME}/{CARD_NAME}")
     foreign = out.is_dir() and any(path.suffix != ".partial" for path in out.iterdir())
-    if foreign and not any((out / name).exists() for name in known):
+    if foreign and not _is_begun_ladder(out) and not any((out / name).exists() for name in known):
         raise ModelError(
             str(out), "a folder that holds something else", "an empty folder, or a model", "Name another with -o"
         )
+
+
+def _is_begun_ladder(out: Path) -> bool:
+    """Return whether a folder holds what a ladder leaves that was stopped while it was climbed, and nothing else."""
+    held = {path.name for path in out.iterdir() if path.suffix != ".partial"}
+    networks = {path.suffix for path in (out / PARTS).glob("*")} <= {".onnx", ".safetensors", ".partial"}
+    return bool(held & {PARTS, TUNING}) and held <= {PARTS, TUNING, BASELINE_NAME} and networks
 
 
 # what a training makes, but for the log of its scorings: who tunes on the test split shall see it

@@ -142,7 +142,7 @@ class Subject:
     @cached_property
     def frozen(self) -> tuple[Extractor, str]:
         """Features that were learnt from none of these covers, and what they are called."""
-        if self.model is not None and (self.model.card["network"] is None or self.model.card["backbone"]):
+        if self.model is not None and not self.model.has_learnt_features:
             return self.model.extractor, self.model.name
         if backbones.at_hand(BACKBONE):
             return backbones.extractor(BACKBONE), f"{BACKBONE}, which stands in"
