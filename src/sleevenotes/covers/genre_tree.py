@@ -19,17 +19,17 @@ stand in `split.json` and in a model's `model.json`, so that predicting needs ne
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sleevenotes.covers.genres import SEPARATOR, spelling_key, tidy
-from sleevenotes.errors import DatasetError, did_you_mean
+from sleevenotes.covers.genres import SEPARATOR, column_rows, spelling_key, tidy
+from sleevenotes.errors import DatasetError
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -205,10 +205,7 @@ def close_upwards(
     >>> close_upwards(np.array([[1, 0], [0, 1]]), ["prog", "rock"], [("prog", "rock")]).tolist()
     [[1, 1], [0, 1]]
     """
-    closed = np.array(named, dtype=np.int64)
-    for child, parent in _upwards(genres, pairs):
-        closed[:, parent] = np.maximum(closed[:, parent], closed[:, child])
-    return closed
+    return _lifted(np.array(named, dtype=np.int64), genres, pairs)
 
 
 def respect(proba: NDArray[np.floating], genres: Sequence[str], pairs: Iterable[Sequence[str]]) -> NDArray[np.float64]:
@@ -232,10 +229,7 @@ def respect(proba: NDArray[np.floating], genres: Sequence[str], pairs: Iterable[
     >>> respect(np.array([[0.6, 0.4], [0.1, 0.4]]), ["prog", "rock"], [("prog", "rock")]).tolist()
     [[0.6, 0.6], [0.1, 0.4]]
     """
-    lifted = np.array(proba, dtype=np.float64)
-    for child, parent in _upwards(genres, pairs):
-        lifted[:, parent] = np.maximum(lifted[:, parent], lifted[:, child])
-    return lifted
+    return _lifted(np.array(proba, dtype=np.float64), genres, pairs)
 
 
 def in_order(genres: Sequence[str], pairs: Iterable[Sequence[str]]) -> list[tuple[str, int]]:
@@ -268,6 +262,13 @@ def in_order(genres: Sequence[str], pairs: Iterable[Sequence[str]]) -> list[tupl
 
 def _key(name: str) -> str:
     return spelling_key(tidy(name))
+
+
+def _lifted(values: NDArray[Any], genres: Sequence[str], pairs: Iterable[Sequence[str]]) -> NDArray[Any]:
+    """Change values, (n, K), so that none of a parent is less than that of a child, and return them."""
+    for child, parent in _upwards(genres, pairs):
+        values[:, parent] = np.maximum(values[:, parent], values[:, child])
+    return values
 
 
 def _upwards(genres: Sequence[str], pairs: Iterable[Sequence[str]]) -> list[tuple[int, int]]:
@@ -306,28 +307,14 @@ def _circle(parents: Mapping[str, tuple[str, ...]]) -> list[str]:
 
 def _rows(path: Path) -> list[tuple[str, str]]:
     """Return (child, parent) of a file, an empty parent where a child has none."""
-    expected = "a CSV file in UTF-8 with the columns child,parent"
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            cells = list(csv.reader(file, strict=True))
-    except OSError as cause:
-        raise DatasetError(str(path), f"can't be read ({cause.strerror})", expected) from cause
-    except (UnicodeDecodeError, csv.Error) as cause:
-        raise DatasetError(str(path), f"can't be read as CSV ({cause})", expected) from cause
-    header = [cell.strip().lower() for cell in cells[0]] if cells else []
-    for name in COLUMNS:
-        if name not in header:
-            found = f"no column '{name}' among {', '.join(header)}" if header else "empty"
-            raise DatasetError(str(path), found, expected, did_you_mean(name, header))
-    at_child, at_parent = (header.index(name) for name in COLUMNS)
     rows: list[tuple[str, str]] = []
     problems: list[str] = []
-    for number, row in enumerate(cells[1:], start=2):
-        padded = [*(" ".join(cell.split()) for cell in row), *[""] * len(header)]
-        child, parents = padded[at_child], [part.strip() for part in padded[at_parent].split(SEPARATOR)]
+    for number, cells in column_rows(path, COLUMNS):
+        child, parent = (" ".join(cell.split()) for cell in cells)
+        parents = [part.strip() for part in parent.split(SEPARATOR)]
         if child:
             rows += [(child, parent) for parent in filter(None, parents)] or [(child, "")]
-        elif any(padded):
+        else:
             problems.append(f"row {number}: 'child' is empty")
     if problems:
         some = "1 row" if len(problems) == 1 else f"{len(problems):,} rows"

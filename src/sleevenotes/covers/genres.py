@@ -21,7 +21,7 @@ import csv
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -288,7 +288,19 @@ def _targets(cell: str) -> tuple[str, ...]:
 
 def _map_rows(path: Path) -> Iterator[tuple[int, str, str]]:
     """Yield (row number as in a spreadsheet, from, to)."""
-    expected = "a CSV file in UTF-8 with the columns from,to"
+    for number, (old, new) in column_rows(path, ("from", "to"), "`genres.csv` of a collected dataset is such a file"):
+        yield number, _as_written(old), new
+
+
+def column_rows(path: Path, columns: Sequence[str], cure: str = "") -> Iterator[tuple[int, list[str]]]:
+    """Yield row number as in a spreadsheet, and the cells of some columns, of each row that is not empty.
+
+    Raises
+    ------
+    DatasetError
+        Where the file can't be read, or lacks a column; `cure` says what to do where none is spelt alike.
+    """
+    expected = f"a CSV file in UTF-8 with the columns {','.join(columns)}"
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.reader(file, strict=True))
@@ -297,15 +309,12 @@ def _map_rows(path: Path) -> Iterator[tuple[int, str, str]]:
     except (UnicodeDecodeError, csv.Error) as cause:
         raise DatasetError(str(path), f"can't be read as CSV ({cause})", expected) from cause
     header = [cell.strip().lower() for cell in rows[0]] if rows else []
-    for name in ("from", "to"):
+    for name in columns:
         if name not in header:
-            meant = did_you_mean(name, header)
             found = f"no column '{name}' among {', '.join(header)}" if header else "empty"
-            raise DatasetError(
-                str(path), found, expected, meant or "`genres.csv` of a collected dataset is such a file"
-            )
-    at_from, at_to = header.index("from"), header.index("to")
+            raise DatasetError(str(path), found, expected, did_you_mean(name, header) or cure)
+    places = [header.index(name) for name in columns]
     for number, row in enumerate(rows[1:], start=2):
         if any(cell.strip() for cell in row):
             cells = [*row, *[""] * len(header)]
-            yield number, _as_written(cells[at_from]), cells[at_to]
+            yield number, [cells[place] for place in places]

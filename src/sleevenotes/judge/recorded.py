@@ -9,7 +9,6 @@ it, so that a log loss is not made of rounding; and of genres that rounding has 
 from __future__ import annotations
 
 import csv
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sleevenotes.covers.duplicates import Components
+from sleevenotes.covers.files import read_json
 from sleevenotes.covers.tasks import KINDS, Task
 from sleevenotes.errors import EvaluationError
 from sleevenotes.judge import metrics
@@ -109,14 +109,7 @@ def read_recorded(path: Path, *, folds: bool = False) -> Recorded:
 
 
 def _read_evaluation(path: Path) -> dict[str, Any]:
-    try:
-        evaluation = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as cause:
-        raise EvaluationError(str(path), "can't be read" if path.exists() else "not there", "", CURE) from cause
-    except ValueError as cause:
-        raise EvaluationError(str(path), "no valid JSON", "", CURE) from cause
-    if not isinstance(evaluation, dict):
-        raise EvaluationError(str(path), f"a JSON {type(evaluation).__name__}", "A JSON object was expected", CURE)
+    evaluation = read_json(path, EvaluationError, CURE)
     written = evaluation.get("format", FORMAT)
     if not isinstance(written, int) or written > FORMAT:
         known = f"At most format {FORMAT} is read here"

@@ -10,12 +10,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from sleevenotes.covers.files import replacing
+from sleevenotes.covers.files import read_json, replacing
 from sleevenotes.errors import EvaluationError
 from sleevenotes.publish.exhibits import Exhibits
 from sleevenotes.publish.figure_sections import counted
 from sleevenotes.publish.pictures import Pictures
-from sleevenotes.publish.results import estimate, number, read_json
+from sleevenotes.publish.results import estimate, number
 from sleevenotes.publish.study_page import write_page
 
 __all__ = ["header", "rows", "write_colors_page"]

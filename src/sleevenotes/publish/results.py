@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sleevenotes.covers.dataset import Dataset
+from sleevenotes.covers.files import read_json
 from sleevenotes.covers.genre_tree import upwards
 from sleevenotes.covers.images import sha256
 from sleevenotes.errors import EvaluationError, ModelError, SleevenotesError
@@ -337,19 +338,6 @@ def _map_beside(evaluation: Path, dataset: Dataset, model_sha256: str) -> CoverM
     of = told.get("dataset")
     same = isinstance(of, dict) and of.get("fingerprint") == dataset.fingerprint
     return CoverMap(told, rows, same and told.get("model_sha256") == model_sha256)
-
-
-def read_json(path: Path, error: type[SleevenotesError], cure: str) -> dict[str, Any]:
-    """Return the object that a JSON file holds; `error` says what is wrong with it, and `cure` what to do."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as cause:
-        raise error(str(path), "can't be read" if path.exists() else "not there", "", cure) from cause
-    except ValueError as cause:
-        raise error(str(path), "no valid JSON", "", cure) from cause
-    if not isinstance(content, dict):
-        raise error(str(path), f"a JSON {type(content).__name__}", "A JSON object was expected", cure)
-    return content
 
 
 def _optional_table(path: Path, error: type[SleevenotesError]) -> list[dict[str, str]]:

@@ -13,13 +13,13 @@ from typing import Any
 from markupsafe import Markup
 
 from sleevenotes import __version__
-from sleevenotes.covers.files import replacing
+from sleevenotes.covers.files import read_json, replacing
 from sleevenotes.errors import EvaluationError
 from sleevenotes.publish.exhibits import Exhibits, heat_of
 from sleevenotes.publish.figure_sections import counted
 from sleevenotes.publish.matrices import mosaic
 from sleevenotes.publish.pictures import SLEEVE_ACROSS, Pictures
-from sleevenotes.publish.results import number, read_json
+from sleevenotes.publish.results import number
 from sleevenotes.publish.tables import duration
 from sleevenotes.publish.templates import template
 
