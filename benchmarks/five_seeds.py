@@ -75,7 +75,8 @@ def judged(dataset: Dataset, out: Path, seed: int, asked: argparse.Namespace) ->
     own = folder / "dataset"
     if not (own / "split.json").exists():
         copy = laid_out(dataset, own, out / "cache")
-        split(copy, task="binary" if asked.binary else asked.task, genre=asked.binary or None, seed=seed, again=True)
+        task, tree = "binary" if asked.binary else asked.task, asked.genre_tree or None
+        split(copy, task=task, genre=asked.binary or None, genre_tree=tree, seed=seed, again=True)
     given = {name: value for name in ("backbone", "head") if (value := getattr(asked, name))}
     options = Options(seed=seed, resume=True, budget_s=asked.budget, say=print, **given)
     model = train(Dataset.open(own), asked.model, folder / "model", options)
@@ -143,6 +144,7 @@ def asked_for(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--head", default="")
     parser.add_argument("--budget", type=float, default=600.0, help="seconds, for the model `best`")
     parser.add_argument("--task", default=None)
+    parser.add_argument("--genre-tree", default="", metavar="FILE|none", help="as for `sleevenotes split`")
     parser.add_argument("--binary", default="", metavar="GENRE")
     parser.add_argument("--among", default="", metavar="GENRE")
     parser.add_argument("--years", default="")

@@ -16,7 +16,6 @@ import json
 import shutil
 import time
 import warnings
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +31,10 @@ from sleevenotes.covers.tasks import COLLECTION, COLLECTIONS_NAME, Task
 from sleevenotes.errors import SleevenotesWarning
 from sleevenotes.judge import metrics
 from sleevenotes.judge.audit.audit import AuditSettings, audit
+from sleevenotes.judge.audit.within import narrowed, within
 from sleevenotes.judge.resampling import group_weights, interval
 from sleevenotes.learn.features import dataset_features
-from sleevenotes.learn.model import BOX, CARD_NAME, WEIGHTS_NAME, Model, read_card, read_weights
+from sleevenotes.learn.model import BOX, CARD_NAME, Model
 from sleevenotes.learn.recipes import Options, train
 
 MODEL = "distilled"
@@ -156,50 +156,10 @@ def audited(model: Model, dataset: Dataset, collection: str, out: Path) -> dict[
     """
     if (out / "audit.json").exists():
         return dict(json.loads((out / "audit.json").read_text(encoding="utf-8")))
-    known = set(dataset.settings["known"][collection])
-    counts = Counter(genre for genres in _of(dataset, collection).genre_lists for genre in set(genres))
-    genres = [genre for genre in model.genres if genre in known and counts[genre] >= MIN_COVERS]
-    part = _written(_of(dataset, collection), genres, out / "dataset")
-    narrow = narrowed(model, genres, out / "model")
+    part = within(dataset, collection, out / "dataset", min_covers=MIN_COVERS)
+    narrow = narrowed(model, list(Task.of(part).genres), out / "model")
     settings = AuditSettings(trained=narrow, checks=CHECKS, price=False, seed=model.card["seed"], say=print)
     return audit(part, out, settings)
-
-
-def _of(dataset: Dataset, collection: str) -> Dataset:
-    return dataset.where([each == collection for each in dataset.column(COLLECTION)])
-
-
-def _written(part: Dataset, genres: list[str], folder: Path) -> Dataset:
-    """Write some covers of a dataset, by the names of the others' files, as a dataset that knows certain genres."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / "images").exists():
-        (folder / "images").symlink_to((part.folder / "images").resolve())
-    Dataset(folder, part.covers).write()
-    settings = {key: value for key, value in part.settings.items() if key != "known"}
-    write_json(folder / "split.json", settings | {"genres": genres})
-    check(Dataset.open(folder))
-    return Dataset.open(folder)
-
-
-def narrowed(model: Model, genres: list[str], folder: Path) -> Path:
-    """Write a model that is asked about some of its genres only."""
-    from safetensors.numpy import save_file
-
-    shutil.copytree(model.folder, folder, dirs_exist_ok=True)
-    rows = [model.genres.index(genre) for genre in genres]
-    for path in (folder, folder / "color"):
-        card = read_card(path)
-        calibration = card["calibration"]
-        for key in ("maps", "thresholds"):
-            calibration[key] = [calibration[key][row] for row in rows]
-        shares = {
-            name: {genre: card["dataset"][name][genre] for genre in genres} for name in ("train_covers", "train_shares")
-        }
-        tensors = read_weights(path / WEIGHTS_NAME)
-        tensors |= {name: np.ascontiguousarray(tensors[name][rows]) for name in ("head.weight", "head.bias")}
-        save_file(tensors, path / WEIGHTS_NAME)
-        write_json(path / CARD_NAME, card | {"genres": genres, "dataset": card["dataset"] | shares})
-    return folder
 
 
 CARD = """# The model in the box

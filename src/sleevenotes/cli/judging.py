@@ -56,6 +56,10 @@ def audit(
     trained: Annotated[
         Path | None, typer.Option(metavar="MODEL", help="Audit a model that was trained on this dataset.")
     ] = None,
+    collection: Annotated[
+        str,
+        typer.Option("--collection", metavar="NAME", help="Of a joined dataset: audit this one of its collections."),
+    ] = "",
     no_model: Annotated[bool, typer.Option("--no-model", help="Audit the dataset alone.")] = False,
     check: Annotated[
         list[int] | None, typer.Option(min=1, max=9, help="Make this check only (repeatable); docs/audit.md has them.")
@@ -86,6 +90,7 @@ def audit(
         settings = AuditSettings(
             model=None if no_model or trained else name,
             trained=trained,
+            collection=collection,
             checks=frozenset(check or CHECKS),
             control=control_of(control, control_genre, control_among, control_years),
             size_px=size,

@@ -377,15 +377,24 @@ def _write_predictions(path: Path, scored: Scored, model: Model) -> None:
     else:
         predicted = task.named(first)
     truth = task.named(np.asarray(scored.answers.truth))
+    unknown = _unknown(scored, task)
     with replacing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
         columns = ("file_name", "truth", "predicted", "correct", "confidence", "group", "fold")
-        table.writerow([*columns, *(f"proba {genre}" for genre in model.genres)])
+        further = ["unknown"] if unknown else []
+        table.writerow([*columns, *further, *(f"proba {genre}" for genre in model.genres)])
         for index, name in enumerate(scored.covers.file_names):
             correct = "" if model.task == "multi" else str(int(truth[index] == predicted[index]))
             fold = "" if scored.fold[index] < 0 else str(scored.fold[index])
             row = [name, truth[index], predicted[index], correct, f"{proba[index].max():.6f}"]
-            table.writerow([*row, scored.answers.groups[index], fold, *(f"{value:.6f}" for value in proba[index])])
+            row += [scored.answers.groups[index], fold, *(unknown[index : index + 1])]
+            table.writerow([*row, *(f"{value:.6f}" for value in proba[index])])
+
+
+def _unknown(scored: Scored, task: Task) -> list[str]:
+    """Return the genres that are unknown of each cover, in words; nothing at all where every genre is known."""
+    truth = np.asarray(scored.answers.truth)
+    return task.named((truth < 0).astype(np.int64)) if task.kind == "multi" and (truth < 0).any() else []
 
 
 def _log(model: Model, evaluation: Mapping[str, Any]) -> None:

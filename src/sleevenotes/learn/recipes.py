@@ -197,6 +197,9 @@ def train(dataset: Dataset, name: str, out: Path, options: Options | None = None
     if options.finetune and name not in TUNABLE:
         cure = "Leave --finetune out, or name a backbone with --backbone"
         raise ModelError(f"model '{name}'", "nothing that could be fine-tuned", f"One of {', '.join(TUNABLE)}", cure)
+    if options.finetune and options.head != "logistic":
+        cure = "Leave --finetune out, or --head"
+        raise ModelError(f"head '{options.head}'", "a backbone goes on learning with a logistic head only", cure=cure)
     if options.head not in HEADS:
         raise ModelError(f"head '{options.head}'", "unknown", f"Known are {', '.join(HEADS)}")
     sides = Sides.of(dataset)

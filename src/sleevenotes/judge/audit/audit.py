@@ -29,12 +29,14 @@ from sleevenotes.covers.check import near_duplicates
 from sleevenotes.covers.dataset import Dataset
 from sleevenotes.covers.duplicates import Pair
 from sleevenotes.covers.files import write_json
+from sleevenotes.covers.tasks import Task
 from sleevenotes.errors import AuditError
 from sleevenotes.judge.audit import artefacts, control, explanations, labels, leaks, lettering, transforms
 from sleevenotes.judge.audit.control import Control
 from sleevenotes.judge.audit.findings import VERDICTS, Finding, LeftOut, settled, worst
 from sleevenotes.judge.audit.scores import in_words
-from sleevenotes.judge.audit.subject import Subject
+from sleevenotes.judge.audit.subject import Subject, refuse_other_genres
+from sleevenotes.judge.audit.within import narrowed, within
 from sleevenotes.judge.figures import Answers
 from sleevenotes.learn.model import Model
 from sleevenotes.learn.recipes import Options, train
@@ -42,6 +44,7 @@ from sleevenotes.learn.recipes import Options, train
 FORMAT = 1
 AUDIT_NAME = "audit.json"
 MODEL_FOLDER = "model"
+COLLECTION_FOLDER, NARROWED_FOLDER = "collection", "narrowed"
 CHECKS = {
     1: "File properties",
     2: "Traces in the pixels",
@@ -82,6 +85,8 @@ class AuditSettings:
         Name of a model to train and audit; None audits the dataset alone, unless `trained` is given.
     trained
         Folder of a model that was trained on this dataset.
+    collection
+        Of a joined dataset, the one that is audited; empty for any other dataset.
     checks
         Numbers of the checks to make.
     control
@@ -100,6 +105,7 @@ class AuditSettings:
 
     model: str | None = None
     trained: Path | None = None
+    collection: str = ""
     checks: frozenset[int] = frozenset(CHECKS)
     control: Control | None = None
     size_px: int | None = None
@@ -129,14 +135,16 @@ def audit(dataset: Dataset, out: Path, settings: AuditSettings | None = None) ->
     Raises
     ------
     AuditError
-        Where there is no such check, the model is for other genres or learnt from the test side, or the control has
-        too few covers.
+        Where there is no such check or collection, the model is for other genres or learnt from the test side, the
+        control has too few covers, or genres of some covers are unknown.
     SplitError
         Where the dataset is not split.
     """
     settings = settings or AuditSettings()
     out = Path(out)
     _refuse(out, settings)
+    if settings.collection:
+        dataset, settings = _one_collection(dataset, out, settings)
     subject = Subject.of(dataset, None, out, seed=settings.seed, resamples=settings.resamples)
     out.mkdir(parents=True, exist_ok=True)
     model = _model(dataset, out, settings)
@@ -165,6 +173,16 @@ def _refuse(out: Path, settings: AuditSettings) -> None:
         raise AuditError(str(out), "a file", "a folder for the audit", "Name another with -o")
     if settings.control is not None:
         settings.control.covers()  # what is wrong with it is said before anything takes its time
+
+
+def _one_collection(dataset: Dataset, out: Path, settings: AuditSettings) -> tuple[Dataset, AuditSettings]:
+    """Return one collection of a join, and the settings with a trained model as far as its genres go."""
+    part = within(dataset, settings.collection, out / COLLECTION_FOLDER)
+    if settings.trained is None:
+        return part, settings
+    genres, model = Task.of(part).genres, Model.load(settings.trained)
+    refuse_other_genres(model, Task.of(dataset), dataset)
+    return part, replace(settings, trained=narrowed(model, list(genres), out / NARROWED_FOLDER))
 
 
 def _model(dataset: Dataset, out: Path, settings: AuditSettings) -> Model | None:

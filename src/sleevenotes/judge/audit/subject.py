@@ -22,6 +22,7 @@ from sleevenotes.covers.tasks import Task
 from sleevenotes.errors import AuditError, SplitError
 from sleevenotes.judge.audit.probe import Target
 from sleevenotes.judge.audit.scores import Ruler
+from sleevenotes.judge.audit.within import refuse_unknown
 from sleevenotes.judge.evaluation import score, training_settings
 from sleevenotes.judge.figures import Answers
 from sleevenotes.judge.metrics import Floats
@@ -74,7 +75,8 @@ class Subject:
         SplitError
             Where the dataset is not split.
         AuditError
-            Where the model is for other genres than the dataset's, or learnt from its test side.
+            Where the model is for other genres than the dataset's, or learnt from its test side, or genres of some
+            covers are unknown.
         """
         task = Task.of(dataset)
         sides = np.array(dataset.column("split"))
@@ -83,8 +85,10 @@ class Subject:
             if side not in covers.column("split"):
                 cure = f"Run `sleevenotes split {dataset.folder} --again`"
                 raise SplitError(str(dataset.folder), f"no cover in {side}", "covers in train, valid and test", cure)
+        refuse_unknown(covers, task)
         if model is not None:
-            _refuse_foreign(model, task, covers)
+            refuse_other_genres(model, task, covers)
+            _refuse_learnt(model, covers)
         return cls(covers, task, model, out, **settings)
 
     @cached_property
@@ -183,7 +187,14 @@ def cross_validated(
     return proba
 
 
-def _refuse_foreign(model: Model, task: Task, covers: Dataset) -> None:
+def refuse_other_genres(model: Model, task: Task, covers: Dataset) -> None:
+    """Refuse a model that is for other genres than a dataset's.
+
+    Raises
+    ------
+    AuditError
+        Naming both.
+    """
     if (model.task, model.genres) != (task.kind, task.genres):
         raise AuditError(
             str(model.folder),
@@ -191,6 +202,9 @@ def _refuse_foreign(model: Model, task: Task, covers: Dataset) -> None:
             f"One for the dataset's genres, {task.kind}: {_few(task.genres)}",
             f"Train one: `sleevenotes train {covers.folder} -o MODEL`",
         )
+
+
+def _refuse_learnt(model: Model, covers: Dataset) -> None:
     learnt = {row["sha256"] for row in model.learnt_from}
     seen = sum(digest in learnt for digest in covers.in_split("test").digests)
     if seen:
