@@ -19,6 +19,7 @@ import pytest
 import torch
 
 from covers_for_tests import make_dataset
+from page_for_tests import browser, opened  # noqa: F401
 from sleevenotes import cli
 from sleevenotes.covers.dataset import Dataset
 from sleevenotes.errors import SleevenotesWarning

@@ -30,7 +30,11 @@ SMALLER = {
     "curve": ["--steps", "2", "--repeats", "1"],
     "audit": ["--check", "1", "--check", "6"],
 }
-ELSEWHERE = {"study prog"}  # needs a second dataset, and takes its time: tests/test_prog.py runs it
+ELSEWHERE = {
+    "study prog",  # needs a second dataset, and takes its time: tests/test_prog.py runs it
+    "serve",  # runs until it is stopped: tests/test_serve_process.py runs it
+    "people",  # needs a game that was played: tests/test_people.py runs it
+}
 
 
 def section(verb: str) -> str:

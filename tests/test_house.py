@@ -17,7 +17,19 @@ DOORS = {
     "matplotlib": {"publish/canvas.py", "publish/plots.py", "publish/matrices.py", "publish/trends.py"},
     "typer": {
         f"cli/{name}.py"
-        for name in ("compare", "data", "judging", "models", "options", "program", "similar", "studies")
+        for name in (
+            "compare",
+            "data",
+            "exporting",
+            "judging",
+            "models",
+            "options",
+            "people",
+            "program",
+            "serving",
+            "similar",
+            "studies",
+        )
     },
     "rich": {"cli/terminal.py"},
     "onnxruntime": {"learn/onnx.py"},
@@ -30,6 +42,7 @@ DOORS = {
         "learn/cover_network.py",
         "learn/descent.py",
         "learn/distillation.py",
+        "learn/exporting.py",
         "learn/imagenet.py",
         "learn/losses.py",
         "learn/networks.py",
@@ -58,8 +71,11 @@ DOORS = {
     "rapidocr": {"covers/lettering.py"},
     "transformers": {"learn/backbones/hub.py"},
     "huggingface_hub": {"learn/backbones/hub.py"},
+    "sqlite3": {"collect/guesses.py"},
     "pickle": set(),
 }
+WEB = {path.relative_to(SOURCE).as_posix() for path in (SOURCE / "publish" / "web").glob("*.py")}
+DOORS |= dict.fromkeys(("fastapi", "starlette", "uvicorn", "pydantic", "python_multipart"), WEB)
 MODULES = sorted(SOURCE.rglob("*.py"))
 
 

@@ -10,6 +10,8 @@ Every error of sleevenotes reads the same in the library, on the command line an
     │   ├── TruncatedCover      the picture breaks off
     │   └── OversizedCover      more pixels than allowed
     ├── DatasetError            metadata.csv and what lies beside it
+    │   ├── ChangedMeanwhile    it is no longer as whoever wants to change it has seen it
+    │   └── StoreBusy           others write to it for longer than anybody should have to wait
     ├── SourceError             what `collect` was pointed at
     ├── SplitError              train, valid and test
     ├── WeightsError            pretrained weights: missing, or not the ones named
@@ -116,6 +118,14 @@ class DatasetError(SleevenotesError):
     def sentence(self) -> str:
         """The whole message, with the first problems below it."""
         return "\n".join([super().sentence, *first_problems(self.problems)])
+
+
+class ChangedMeanwhile(DatasetError):
+    """What is to be changed is no longer as it was seen; nothing was changed."""
+
+
+class StoreBusy(DatasetError):
+    """Others hold a store for longer than anybody should have to wait."""
 
 
 class SourceError(SleevenotesError):

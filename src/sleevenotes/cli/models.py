@@ -166,7 +166,7 @@ def predict(
         list[str],
         typer.Argument(
             metavar="[MODEL] FILE|FOLDER|-",
-            help="A model, if not the one in the box; then covers. `-` reads one, or a list of files, from stdin.",
+            help="A model or bundle, if not the one in the box; then covers. `-`: one, or a list of files, on stdin.",
         ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="A line of JSON a cover.")] = False,
@@ -189,7 +189,7 @@ def predict(
 
     if as_json and as_csv:
         raise typer.BadParameter("--json and --csv exclude each other")
-    loaded, given = model_first(covers)
+    loaded, given = model_first(covers, bundles=True)
     sources, names = covers_named(given, sys.stdin.buffer)
     predictions = loaded.predict(sources, names=names)
     write = write_json_lines if as_json else write_csv if as_csv else write_table

@@ -154,12 +154,21 @@ def control_of(dataset: Path | None, genre: str, among: str, years: str) -> Any:
     return Control(Dataset.open(dataset), genre, among, parse_years(years) if years else None)
 
 
-def model_first(arguments: list[str]) -> tuple[Any, list[str]]:
-    """Return the model that arguments begin with, or the one in the box, and the covers that follow."""
+def model_first(arguments: list[str], *, bundles: bool = False) -> tuple[Any, list[str]]:
+    """Return the model that arguments begin with, or the one in the box, and the covers that follow.
+
+    Parameters
+    ----------
+    bundles
+        Whether what `export` made of a model will do in its place.
+    """
+    from sleevenotes.learn.bundles import loaded
     from sleevenotes.learn.model import Model
     from sleevenotes.publish.predictions import model_and_covers
 
     folder, covers = model_and_covers(arguments)
     if not covers:
         raise typer.BadParameter(f"{folder} is a model: name covers after it")
-    return (Model.load(folder) if folder else Model.in_the_box()), covers
+    if folder is None:
+        return Model.in_the_box(), covers
+    return (loaded(folder) if bundles else Model.load(folder)), covers

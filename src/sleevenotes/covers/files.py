@@ -1,6 +1,6 @@
 """Writing files whole or not at all, so that whoever reads them while the writer is killed finds no half of one.
 
-And reading back the JSON that was written so.
+And reading back the JSON that was written so; and text in cells that a spreadsheet must not take for a formula.
 """
 
 from __future__ import annotations
@@ -14,6 +14,31 @@ from pathlib import Path
 from typing import Any
 
 from sleevenotes.errors import SleevenotesError
+
+FORMULA_STARTS = "=+-@\t\r\n＝＋－＠"  # what makes a spreadsheet calculate a cell instead of showing it
+GUARD = "'"  # what makes it show the cell
+
+
+def guarded(text: str) -> str:
+    """Return text for a cell of a CSV file that no spreadsheet takes for a formula; `unguarded` gives it back.
+
+    Examples
+    --------
+    >>> guarded("=1+1"), guarded("'tis"), guarded("Yes")
+    ("'=1+1", "''tis", 'Yes')
+    """
+    return GUARD + text if text and text[0] in FORMULA_STARTS + GUARD else text
+
+
+def unguarded(cell: str) -> str:
+    """Return the text that `guarded` made a cell of.
+
+    Examples
+    --------
+    >>> unguarded("'=1+1"), unguarded("''tis"), unguarded("Yes")
+    ('=1+1', "'tis", 'Yes')
+    """
+    return cell.removeprefix(GUARD)
 
 
 def write_json(path: Path, content: Any) -> Path:

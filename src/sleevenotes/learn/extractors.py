@@ -78,8 +78,8 @@ class GradientExtractor:
 class NetworkExtractor:
     """A network in its ONNX form as an extractor of features."""
 
-    def __init__(self, path: Path, size_px: int) -> None:
-        self.network = OnnxNetwork(path)
+    def __init__(self, form: Path | OnnxNetwork, size_px: int) -> None:
+        self.network = form if isinstance(form, OnnxNetwork) else OnnxNetwork(form)
         self.size_px = size_px
 
     @property

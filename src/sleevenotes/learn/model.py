@@ -48,6 +48,9 @@ CHECKPOINT_NAME = "checkpoint.safetensors"
 LEARNT_NAME = "learnt_from.csv"
 SCORINGS_NAME = "scorings.jsonl"
 BASELINE_NAME = "color"
+BUNDLE_NAME = "sleevenotes.json"  # in place of a card, in a folder that `export` made (`learn.bundles`)
+CONFIG_NAME = "config.json"  # in place of that, in a folder for the Hugging Face hub, where many have one
+MODEL_TYPE = "sleevenotes"  # what it says there
 BOX = Path(__file__).parents[1] / "box"  # the model that comes with the package (box/make_model.py)
 BATCH = 16
 
@@ -92,7 +95,7 @@ class Model:
     """
 
     def __init__(self, folder: Path, card: Mapping[str, Any], head: Head) -> None:
-        self.folder, self.card, self.head = folder, card, head
+        self.folder, self.card, self._head = folder, card, head
         self.name: str = card["name"]
         self.task: Kind = cast(Kind, card["task"])
         self.genres: tuple[str, ...] = tuple(card["genres"])
@@ -120,6 +123,11 @@ class Model:
     def in_the_box(cls) -> Model:
         """Load the model that comes with sleevenotes; `box/CARD.md` beside it says what it can do, and what not."""
         return cls.load(BOX)
+
+    @property
+    def head(self) -> Head:
+        """The head on its features."""
+        return self._head
 
     @property
     def parts(self) -> list[dict[str, Any]]:
@@ -197,6 +205,10 @@ class Model:
         card = self.card["calibration"] if calibrated else {"temperature": 1.0}
         return respect(calibrated_proba(logits, card, task=self.task), self.genres, self.card.get("tree") or ())
 
+    def asked(self, covers: NDArray[np.uint8]) -> Floats:
+        """Return calibrated proba, (n, K), of covers, (n, S, S, 3) at the model's size."""
+        return self.proba(self.logits(covers))
+
     def caution(self, *, max_risk: float | None = None, coverage: float | None = None) -> Caution:
         """Return how careful its answers have to be: none of a greater risk, and sets that so often hold the truth.
 
@@ -232,7 +244,7 @@ class Model:
 
     def _answers(self, waiting: list[tuple[str, NDArray[np.uint8] | CoverError]]) -> Iterator[Prediction]:
         readable = [pixels for _, pixels in waiting if not isinstance(pixels, CoverError)]
-        rows = iter(self.proba(self.logits(np.stack(readable)))) if readable else iter(())
+        rows = iter(self.asked(np.stack(readable))) if readable else iter(())
         for name, pixels in waiting:
             if isinstance(pixels, CoverError):
                 yield Prediction(name, None, str(pixels))
@@ -249,6 +261,9 @@ def read_card(folder: Path) -> dict[str, Any]:
         Where there is none, or of another format.
     """
     path = Path(folder) / CARD_NAME
+    if not path.is_file() and bundle_in(folder):
+        found = "a bundle, which `predict` and `serve` can ask, but no other verb"
+        raise ModelError(str(folder), found, "a model", "Name the model that it was exported from")
     if not path.is_file():
         found = f"no {CARD_NAME} in this folder" if Path(folder).is_dir() else "no such folder"
         raise ModelError(str(folder), found, "a model", "Train one: `sleevenotes train DATASET -o MODEL`")
@@ -262,6 +277,19 @@ def read_card(folder: Path) -> dict[str, Any]:
     if card["format"] != FORMAT:
         raise ModelError(str(path), f"format {card['format']}", f"format {FORMAT}", "Train the model again")
     return card
+
+
+def bundle_in(folder: Path) -> Path | None:
+    """Return the file in which a bundle tells what it is; None where a folder holds no bundle."""
+    path = Path(folder) / BUNDLE_NAME
+    if path.is_file():
+        return path
+    path = Path(folder) / CONFIG_NAME
+    try:
+        told = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    except (OSError, ValueError):  # somebody else's file, about which there is nothing to say
+        return None
+    return path if isinstance(told, dict) and told.get("model_type") == MODEL_TYPE else None
 
 
 def read_weights(path: Path) -> dict[str, NDArray[np.float32]]:

@@ -62,8 +62,12 @@ class OnnxNetwork:
 
     def features(self, covers: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the features, (n, D), of covers, (n, S, S, 3)."""
-        (features,) = self._session.run([OUTPUT], {INPUT: covers})
-        return features  # type: ignore[no-any-return]
+        return self.output(OUTPUT, covers)
+
+    def output(self, name: str, covers: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return one of its outputs, (n, D), of covers, (n, S, S, 3)."""
+        (told,) = self._session.run([name], {INPUT: covers})
+        return told  # type: ignore[no-any-return]
 
 
 def run_graph(

@@ -163,7 +163,7 @@ def figures(results: Results) -> dict[str, Any]:
         {
             "name": FIGURES[key][0],
             "figure": figure_parts(estimate(evaluation[key]), FIGURES[key][1]),
-            "words": _words(results, FIGURES[key][2]),
+            "words": meaning(results, FIGURES[key][2]),
         }
         for key in keys
     ]
@@ -395,7 +395,8 @@ def figure_parts(value: Mapping[str, float | None], percent: bool = True) -> dic
     return {"value": shown, "interval": interval.removesuffix(")")}
 
 
-def _words(results: Results, text: str) -> str:
+def meaning(results: Results, text: str) -> str:
+    """Return what a figure means, of the third text in `FIGURES`."""
     genres = results.genres
     even = "" if results.task == "multi" else f"; {math.log(len(genres)):.2f} is knowing nothing"
     return text.format(first=genres[0], K=len(genres), even=even)

@@ -18,7 +18,7 @@ from sleevenotes.collect.folders import is_cover, walk
 from sleevenotes.covers.images import probe
 from sleevenotes.errors import CoverError, SourceError
 from sleevenotes.learn.abstention import Caution
-from sleevenotes.learn.model import CARD_NAME, Prediction
+from sleevenotes.learn.model import CARD_NAME, Prediction, bundle_in
 
 STDIN = "-"
 SEPARATOR = ";"  # between the genres of a set, in a cell
@@ -51,12 +51,12 @@ def covers_named(arguments: Sequence[str], stdin: BinaryIO) -> tuple[list[Path |
 def model_and_covers(arguments: Sequence[str]) -> tuple[Path | None, list[str]]:
     """Return the model that the first of several arguments names, and the other ones; None for the one in the box.
 
-    A folder with a `model.json` is a model. So is, of several, whatever else is neither a cover nor has some in it: it
-    was meant as one, and loading it says what is wrong.
+    A folder with a `model.json`, or a bundle of one, is a model. So is, of several, whatever else is neither a cover
+    nor has some in it: it was meant as one, and loading it says what is wrong.
     """
     first, *others = arguments
     path = Path(first)
-    if (path / CARD_NAME).is_file():
+    if (path / CARD_NAME).is_file() or bundle_in(path):
         return path, others
     covers = first == STDIN or path.is_file() or path.suffix or (path.is_dir() and any(map(is_cover, walk(path)[0])))
     return (None, list(arguments)) if covers or not others else (path, others)

@@ -14,7 +14,7 @@ from typing import Any
 
 from sleevenotes import __version__
 from sleevenotes.covers.files import replacing
-from sleevenotes.publish import audit_section, cover_map, cover_sections, figure_sections, genre_section
+from sleevenotes.publish import audit_section, cover_map, cover_sections, figure_sections, genre_section, people
 from sleevenotes.publish.caveats import Caveat, audited, caveats
 from sleevenotes.publish.figure_sections import counted
 from sleevenotes.publish.pictures import Pictures, sleeve_covers
@@ -49,7 +49,8 @@ def write_report(
     dataset, model
         The folders.
     evaluation
-        `evaluation.json`, or the folder it lies in; a `curve.json`, a map and an audit beside it are shown too.
+        `evaluation.json`, or the folder it lies in; a `curve.json`, a map, an audit and a game beside it are
+        shown too.
     predictions
         `predictions.csv`.
     explanations
@@ -96,6 +97,7 @@ def render(results: Results, *, covers: bool = True, title: str | None = None) -
         "dataset": cover_sections.shelves(results, pictures),
         "check": cover_sections.checked(results, pictures),
         "figures": figure_sections.figures(results),
+        "people": people.section(results),
         "genres": genre_section.genres(results),
         "confusion": figure_sections.confusion(results),
         "answers": cover_sections.answers(results, pictures),

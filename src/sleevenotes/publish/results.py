@@ -26,6 +26,8 @@ EXPLANATIONS_NAME = "explanations.json"
 CURVE_NAME = "curve.json"
 AUDIT_NAME = "audit.json"
 MAP_NAME, PLACES_NAME = "map.json", "map.csv"
+PEOPLE_NAME = "people.json"
+PEOPLE_CURE = "Run `sleevenotes people DATASET -o OUT` again"
 MAP_CURE = "Run `sleevenotes map MODEL DATASET -o OUT` again"
 AUDIT_CURE = "Run `sleevenotes audit` again"
 NEWEST_FORMAT = 1
@@ -108,6 +110,22 @@ class CoverMap:
 
 
 @dataclass(frozen=True)
+class PeopleTold:
+    """How good people were in the game.
+
+    Parameters
+    ----------
+    told
+        `people.json`.
+    fits
+        Whether it is of the very covers that the report is of.
+    """
+
+    told: Mapping[str, Any]
+    fits: bool = True
+
+
+@dataclass(frozen=True)
 class Results:
     """All that one run left behind.
 
@@ -135,6 +153,8 @@ class Results:
         `audit.json`, or None.
     map
         `map.json` and `map.csv`, or None.
+    people
+        `people.json`, or None.
     scorings
         How often the model was scored, by its own log.
     model_sha256
@@ -154,6 +174,7 @@ class Results:
     curve: Mapping[str, Any] | None = None
     audit: Audit | None = None
     map: CoverMap | None = None
+    people: PeopleTold | None = None
     scorings: int = 0
     model_sha256: str = ""
     rows: Mapping[str, int] = field(default_factory=dict)
@@ -212,7 +233,7 @@ def read(
         Where something required is missing or a file does not hold what it should.
     """
     evaluation = evaluation / EVALUATION_NAME if evaluation.is_dir() else evaluation
-    figures = _read_evaluation(evaluation)
+    figures = read_evaluation(evaluation)
     card = read_json(model / "model.json", ModelError, "Run `sleevenotes train DATASET --model NAME -o MODEL`")
     covers = Dataset.open(dataset, files=False)
     check = covers.folder / "check.json"
@@ -230,6 +251,7 @@ def read(
         curve=read_json(curves[0], EvaluationError, "Run `sleevenotes curve DATASET`") if curves else None,
         audit=_audit_beside(evaluation, covers),
         map=_map_beside(evaluation, covers, model_sha256),
+        people=_people_beside(evaluation, covers),
         scorings=_lines(log) if log.is_file() else 0,
         model_sha256=model_sha256,
         rows={name: at for at, name in enumerate(covers.file_names)},
@@ -267,7 +289,14 @@ def estimate(value: object) -> dict[str, float | None]:
     return {key: number(found.get(key)) for key in ("value", "low", "high")}
 
 
-def _read_evaluation(path: Path) -> dict[str, Any]:
+def read_evaluation(path: Path) -> dict[str, Any]:
+    """Return what an `evaluation.json` holds, once it is certain that it is a whole one.
+
+    Raises
+    ------
+    EvaluationError
+        Where it is missing, or is no whole evaluation.
+    """
     cure = "Run `sleevenotes evaluate MODEL DATASET`"
     figures = read_json(path, EvaluationError, cure)
     written = figures.get("format", NEWEST_FORMAT)
@@ -338,6 +367,23 @@ def _map_beside(evaluation: Path, dataset: Dataset, model_sha256: str) -> CoverM
     of = told.get("dataset")
     same = isinstance(of, dict) and of.get("fingerprint") == dataset.fingerprint
     return CoverMap(told, rows, same and told.get("model_sha256") == model_sha256)
+
+
+def _people_beside(evaluation: Path, dataset: Dataset) -> PeopleTold | None:
+    """Return what people did in the game, where it lies beside an evaluation; None where there is none."""
+    path = evaluation.parent / PEOPLE_NAME
+    if not path.is_file():
+        return None
+    told = read_json(path, EvaluationError, PEOPLE_CURE)
+    written = told.get("format", NEWEST_FORMAT)
+    if not isinstance(written, int) or written > NEWEST_FORMAT:
+        known = f"At most format {NEWEST_FORMAT} is read here"
+        raise EvaluationError(str(path), f"format {written!r}", known, "Update sleevenotes")
+    missing = [key for key in ("n", "accuracy", "guessing", "models", "words", "notes") if key not in told]
+    if missing:
+        raise EvaluationError(str(path), f"no {missing[0]!r}", "What `people` writes", PEOPLE_CURE)
+    of = told.get("dataset")
+    return PeopleTold(told, isinstance(of, dict) and of.get("fingerprint") == dataset.fingerprint)
 
 
 def _optional_table(path: Path, error: type[SleevenotesError]) -> list[dict[str, str]]:

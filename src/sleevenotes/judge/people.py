@@ -1,0 +1,400 @@
+"""How good people are at it: their accuracy, how far they agree, and how they stand beside models on the same covers.
+
+What the figures mean, and how intervals come about, stands in `sleevenotes.judge.players`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sleevenotes.collect.guesses import NOBODY, Guess, read_guesses, truth_in_words
+from sleevenotes.covers.dataset import Dataset
+from sleevenotes.covers.tasks import Task
+from sleevenotes.errors import EvaluationError
+from sleevenotes.judge.metrics import Floats
+from sleevenotes.judge.players import FEW_PLAYERS, TWO_WAY, alpha, paired, rate, resampled_players, too_few
+from sleevenotes.judge.recorded import CURE, Recorded, read_recorded
+from sleevenotes.judge.resampling import FEW_GROUPS, LEVEL, RESAMPLES, group_weights, interval
+from sleevenotes.judge.rulers import Figure, figure_of, plain
+
+FORMAT = 1
+SAME_TRUTH = 0.5  # of covers that an evaluation calls otherwise than the game did, it is of others
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What people said, as arrays; each of n answers is of one player about one cover.
+
+    Attributes
+    ----------
+    guesses
+        As the store has them, n, none of them a repeat.
+    players, covers
+        (n,), numbered from 0.
+    right, guessing
+        (n,): whether the player is right, and whether the commonest genre of train would have been.
+    repeats
+        How many answers about a cover that the player had seen before were left out.
+    """
+
+    guesses: Sequence[Guess]
+    players: NDArray[np.int64]
+    covers: NDArray[np.int64]
+    right: Floats
+    guessing: Floats
+    repeats: int = 0
+
+    @classmethod
+    def of(cls, guesses: Sequence[Guess]) -> Answers:
+        """Return what the store has, without answers about covers that a player had seen before."""
+        first: dict[tuple[int, str], Guess] = {}
+        for guess in guesses:
+            first.setdefault((guess.player, guess.sha256), guess)
+        kept = list(first.values())
+        players = _numbered([guess.player for guess in kept])
+        covers = _numbered([guess.sha256 for guess in kept])
+        right = np.array([guess.answer.guess in guess.answer.truth for guess in kept], dtype=np.float64)
+        guessing = np.array([guess.commonest in guess.answer.truth for guess in kept], dtype=np.float64)
+        return cls(kept, players, covers, right, guessing, len(guesses) - len(kept))
+
+    @property
+    def count(self) -> int:
+        """How many players there are."""
+        return int(self.players.max()) + 1
+
+
+@dataclass(frozen=True)
+class People:
+    """What came of a game: the contents of `people.json`, and the answers behind it."""
+
+    told: Mapping[str, Any]
+    answers: Answers
+
+
+def people(dataset: Dataset, evaluations: Sequence[Path] = (), *, resamples: int = RESAMPLES, seed: int = 0) -> People:
+    """Return how good people are on a dataset's covers, and how they stand beside models.
+
+    Parameters
+    ----------
+    dataset
+        Whose covers were played with.
+    evaluations
+        Of models to set beside them, besides those that took part in the game: folders that `evaluate` wrote into.
+    resamples, seed
+        Of the intervals.
+
+    Raises
+    ------
+    DatasetError
+        Where nobody has played yet, or the store can't be read.
+    EvaluationError
+        Where an evaluation can't be read, or is of other covers or genres.
+    """
+    answers = Answers.of(read_guesses(dataset.folder))
+    task = Task.of(dataset)
+    weights = resampled_players(answers.players, answers.covers, resamples=resamples, seed=seed)
+    notes = _doubts(answers, dataset, task)
+    rivals = _in_the_game(answers)
+    for path in evaluations:
+        recorded = read_recorded(Path(path))
+        rivals.append(_recorded_rival(recorded, Path(path), answers))
+        notes += _otherwise(recorded, answers, dataset)
+    agreement = _agreement(answers, resamples=resamples, seed=seed)
+    if 0 < agreement["covers"] < FEW_GROUPS:
+        notes.append(f"Only {agreement['covers']} covers were seen by two or more: alpha's interval promises too much.")
+    told: dict[str, Any] = {
+        "format": FORMAT,
+        "dataset": {"name": dataset.folder.resolve().name, "fingerprint": dataset.fingerprint},
+        "task": task.kind,
+        "n": len(answers.guesses),
+        "players": answers.count,
+        "covers": int(answers.covers.max()) + 1,
+        "rounds": len({guess.round for guess in answers.guesses}),
+        "repeats": answers.repeats,
+        "accuracy": rate(answers.right, weights),
+        "guessing": _guessing(answers, weights),
+        **_by_genre(answers, task, weights),
+        "alpha": agreement,
+        "by_player": _by_player(answers, resamples=resamples, seed=seed),
+        "models": [_beside(rival, answers, weights) for rival in _apart(rivals)],
+        "intervals": _method(answers, resamples, seed),
+        "notes": notes,
+    }
+    return People(told | {"words": in_words(told)}, answers)
+
+
+# -------------------------------------------------------------------------------- figures of one game
+
+
+def _guessing(answers: Answers, weights: NDArray[Any] | None) -> dict[str, Any]:
+    """Return what always saying the commonest genre gets on the same answers, and how people differ from that."""
+    found = paired(answers.right, answers.guessing, answers.players, covers=answers.covers)
+    difference = figure_of(found.difference, found.low, found.high)
+    genres = sorted({guess.commonest for guess in answers.guesses})
+    return {**rate(answers.guessing, weights), "difference": difference, "p": plain(found.p), "genres": genres}
+
+
+def _by_genre(answers: Answers, task: Task, weights: NDArray[Any] | None) -> dict[str, Any]:
+    """Return how often people are right about covers of each genre, and what they take it for where they are not."""
+    genres = [genre for guess in answers.guesses for genre in (*guess.genres, *guess.answer.truth)]
+    columns = list(dict.fromkeys(genres))
+    said = [guess.answer.guess for guess in answers.guesses]
+    per_genre = {}
+    for genre in columns:
+        of_it = np.array([genre in guess.answer.truth for guess in answers.guesses])
+        recall = rate(np.where(of_it, answers.right, np.nan), weights)
+        per_genre[genre] = {"recall": recall, "n": int(of_it.sum()), "said": said.count(genre)}
+    several = task.kind == "multi" or any(len(guess.answer.truth) != 1 for guess in answers.guesses)
+    if several:  # of a cover of two genres nobody can say for which of them a third was taken
+        return {"genres": columns, "per_genre": per_genre, "confusion": None}
+    place = {genre: at for at, genre in enumerate(columns)}
+    counts = np.zeros((len(columns), len(columns)), dtype=np.int64)
+    for guess in answers.guesses:
+        counts[place[guess.answer.truth[0]], place[guess.answer.guess]] += 1
+    return {
+        "genres": columns,
+        "per_genre": per_genre,
+        "confusion": {"genres": columns, "counts": counts.tolist()},
+    }
+
+
+def _agreement(answers: Answers, *, resamples: int, seed: int) -> dict[str, Any]:
+    """Return Krippendorff's alpha with its interval from resampling covers, and of how many covers it is."""
+    names = _numbered([guess.answer.guess for guess in answers.guesses])
+    counts = np.zeros((int(answers.covers.max()) + 1, int(names.max()) + 1))
+    np.add.at(counts, (answers.covers, names), 1)
+    several = counts[counts.sum(axis=1) > 1]
+    figure: Figure = {"value": None, "low": None, "high": None}
+    if len(several):
+        ends = interval(alpha(several, group_weights(np.arange(len(several)), resamples, seed)))
+        apart = len(several) > 1
+        figure = figure_of(alpha(several), ends.low if apart else np.nan, ends.high if apart else np.nan)
+    return {**figure, "covers": len(several), "answers": int(several.sum())}
+
+
+def _by_player(answers: Answers, *, resamples: int, seed: int) -> list[dict[str, Any]]:
+    rows = []
+    for player in range(answers.count):
+        own = answers.right[answers.players == player]
+        weights = group_weights(np.arange(len(own)), resamples, seed) if len(own) > 1 else None
+        rows.append({"player": f"player {player + 1}", "n": len(own), "accuracy": rate(own, weights)})
+    return rows
+
+
+def _method(answers: Answers, resamples: int, seed: int) -> dict[str, Any]:
+    alone = answers.count == 1
+    return {
+        "method": f"bootstrap over {'covers' if alone else 'players'}, percentile",
+        "differences": "bootstrap over covers, percentile" if alone else TWO_WAY,
+        "alpha": "bootstrap over covers that two or more players saw, percentile",
+        "level": LEVEL,
+        "resamples": resamples,
+        "seed": seed,
+    }
+
+
+def _doubts(answers: Answers, dataset: Dataset, task: Task) -> list[str]:
+    """Return what is doubtful about a game, in sentences."""
+    notes = [doubt] if (doubt := too_few(answers.count)) else []
+    if answers.repeats:
+        again = f"{answers.repeats:,} {'answer' if answers.repeats == 1 else 'answers'}"
+        notes.append(f"{again} about covers that the player had seen before were left out.")
+    now = dict(zip(dataset.file_names, dataset.genre_lists, strict=True))
+    of_cover = {guess.file_name: guess.answer.truth for guess in answers.guesses}
+    changed = [
+        name for name, truth in of_cover.items() if name in now and set(truth_in_words(task, now[name])) != set(truth)
+    ]
+    if changed:
+        covers = f"{len(changed):,} {'cover bears' if len(changed) == 1 else 'covers bear'}"
+        notes.append(f"{covers} other genres now; answers count by what was known when they were given.")
+    if task.kind == "multi" and dataset.settings.get("known"):
+        notes.append("A genre that a cover's collection never names counts as wrong, for people and models alike.")
+    if len({guess.genres for guess in answers.guesses}) > 1:
+        notes.append("Not all rounds offered the same genres.")
+    return notes
+
+
+# -------------------------------------------------------------------------------- models
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A model beside people: whether it is right about the cover of each answer, (n,), nan where it was not asked."""
+
+    name: str
+    source: str
+    right: Floats
+
+
+def _apart(rivals: Sequence[Rival]) -> list[Rival]:
+    """Return models by names that differ, those of one name with where their answers are from."""
+    alike = Counter(rival.name for rival in rivals)
+    return [
+        Rival(f"{rival.name} ({rival.source})", rival.source, rival.right) if alike[rival.name] > 1 else rival
+        for rival in rivals
+    ]
+
+
+def _in_the_game(answers: Answers) -> list[Rival]:
+    """Return each model that took part, by the order in which they did."""
+    played = [guess.answer for guess in answers.guesses if guess.answer.model_genre is not None]
+    models = dict.fromkeys((answer.model, answer.model_sha256) for answer in played)
+    alike = Counter(name for name, _ in models)
+    rivals = []
+    for name, digest in models:
+        right = [
+            np.nan
+            if guess.answer.model_sha256 != digest or guess.answer.model_genre is None
+            else float(guess.answer.model_genre in guess.answer.truth)
+            for guess in answers.guesses
+        ]
+        rivals.append(Rival(f"{name} ({digest[:8]})" if alike[name] > 1 else name, "the game", np.array(right)))
+    return rivals
+
+
+def _recorded_rival(recorded: Recorded, path: Path, answers: Answers) -> Rival:
+    """Return the model of an evaluation, which is held to say the likeliest of the genres that the player could choose.
+
+    Raises
+    ------
+    EvaluationError
+        Where it was asked about none of the covers, or knows fewer than two of the genres.
+    """
+    place = {name: at for at, name in enumerate(recorded.file_names)}
+    rows = np.array([place.get(guess.file_name, -1) for guess in answers.guesses])
+    if not (rows >= 0).any():
+        found = f"none of the {int(answers.covers.max()) + 1:,} covers that were played with is in it"
+        raise EvaluationError(str(path), found, "An evaluation of this dataset's test was expected", CURE)
+    right = np.full(len(rows), np.nan)
+    for at, (row, guess) in enumerate(zip(rows, answers.guesses, strict=True)):
+        known = [column for column, genre in enumerate(recorded.task.genres) if genre in guess.genres]
+        if row >= 0 and len(known) > 1:
+            says = known[int(recorded.proba[row, known].argmax())]
+            right[at] = recorded.task.genres[says] in guess.answer.truth
+    if np.isnan(right).all():
+        found = f"it knows {', '.join(recorded.task.genres[:8])}, of which the game has fewer than two"
+        raise EvaluationError(str(path), found, "a model of the genres of the game", CURE)
+    return Rival(recorded.model, str(path), right)
+
+
+def _otherwise(recorded: Recorded, answers: Answers, dataset: Dataset) -> list[str]:
+    """Return a note on covers that an evaluation calls otherwise than the game did.
+
+    Raises
+    ------
+    EvaluationError
+        Where they are most of them: covers of another dataset may bear the same file names.
+    """
+    named = recorded.task.named(np.where(recorded.truth < 0, 0, recorded.truth))
+    there = {name: set(words.split(";")) for name, words in zip(recorded.file_names, named, strict=True)}
+    here = {guess.file_name: guess.answer.truth for guess in answers.guesses if guess.file_name in there}
+    unlike = [name for name, truth in here.items() if not there[name] & set(truth)]
+    if len(unlike) > SAME_TRUTH * len(here):
+        found = f"{len(unlike):,} of {len(here):,} covers are of other genres there, such as {unlike[0]}"
+        raise EvaluationError(str(recorded.path), found, "An evaluation of this dataset's test was expected", CURE)
+    where = f"{recorded.path.parent.name}/{recorded.path.name}"
+    notes = [f"{len(unlike):,} of {len(here):,} covers are of other genres in {where}."] if unlike else []
+    if (recorded.evaluation.get("dataset") or {}).get("fingerprint") != dataset.fingerprint:
+        notes.append(f"{where} is of the dataset as it was; its covers are told by their file names alone.")
+    return notes
+
+
+def _beside(rival: Rival, answers: Answers, weights: NDArray[Any] | None) -> dict[str, Any]:
+    """Return how people stand beside a model, on the answers about covers that it was asked about."""
+    asked = ~np.isnan(rival.right)
+    drawn = None if weights is None else weights[:, asked]
+    one, two = answers.right[asked], rival.right[asked]
+    found = paired(one, two, answers.players[asked], covers=answers.covers[asked])
+    count = len(np.unique(answers.players[asked]))
+    alone = count == 1
+    sure = found.p < 1 - LEVEL and (alone or count >= FEW_PLAYERS)
+    ahead = "people" if found.difference > 0 else rival.name
+    told = {
+        "model": rival.name,
+        "source": rival.source,
+        "n": int(asked.sum()),
+        "players": count,
+        "covers": len(np.unique(answers.covers[asked])),
+        "people": rate(one, drawn),
+        "accuracy": rate(two, drawn),
+        "difference": figure_of(found.difference, found.low, found.high),
+        "p": plain(found.p),
+        "test": found.test,
+        "better": ahead if sure else None,
+    }
+    return told | {"words": _beside_in_words(told, alone)}
+
+
+# -------------------------------------------------------------------------------- words
+
+
+def in_words(told: Mapping[str, Any]) -> list[str]:
+    """Return what the figures say, a sentence each: how good people are, how far they agree, and beside each model."""
+    n, players = told["n"], told["players"]
+    who = "One player gave" if players == 1 else f"{players:,} players gave"
+    answers = f"{n:,} {'answer' if n == 1 else 'answers'} about {told['covers']:,} covers"
+    usual = f"always guessing the commonest genre of train gets {_share(told['guessing'])}"
+    says = [f"{who} {answers}: {_share(told['accuracy'], ends=True)} are right; {usual} on the same covers."]
+    shared, agreed = told["alpha"]["covers"], told["alpha"]["value"]
+    if players > 1 and not shared:
+        says.append("No cover was seen by two players yet, so that nothing tells how far they agree.")
+    elif agreed is not None:
+        ends = _ends(told["alpha"], 1.0, 2)
+        scale = "1 is agreeing always, 0 as often as by chance"
+        covers = f"{shared:,} {'cover' if shared == 1 else 'covers'} that two or more saw"
+        shown = f"{agreed:.2f}".replace("-", "−")
+        says.append(f"Krippendorff's alpha is {shown}{ends} over {covers}; {scale}.")
+    return says + [model["words"] for model in told["models"]]
+
+
+def _beside_in_words(told: Mapping[str, Any], alone: bool) -> str:
+    """Return how people and a model differ, told from the side of the one that is ahead."""
+    value, people_are = told["difference"]["value"], "The one player is" if alone else "People are"
+    turned = told["difference"] if value >= 0 else _turned(told["difference"])
+    size = f"{100 * abs(value):.1f}".removesuffix(".0")
+    points = f"{size} {'point' if size == '1' else 'points'}"
+    p = "" if told["p"] is None else "; p < 0.001" if told["p"] < 0.001 else f"; p = {told['p']:.2g}"
+    ends = _ends(turned, 100.0, 1)
+    facts = f"{ends.removesuffix(')')}{p})" if ends else f" ({p.removeprefix('; ')})" if p else ""
+    on = f"on {told['n']:,} answers about the same {told['covers']:,} covers"
+    if told["better"] == "people":
+        return f"{people_are} better than {told['model']} by {points}{facts}, {on}."
+    if told["better"]:
+        return f"{told['model']} is better than {'the one player' if alone else 'people'} by {points}{facts}, {on}."
+    who = "the one player" if alone else "people"
+    ahead = who if value > 0 else told["model"]
+    gap = f"{ahead} {'are' if ahead == 'people' else 'is'} ahead by {points}{facts}" if value else f"level{facts}"
+    return f"Can't tell {who} from {told['model']}: {gap}, {on}."
+
+
+def _turned(figure: Figure) -> Figure:
+    value, low, high = (None if end is None else -end for end in (figure["value"], figure["low"], figure["high"]))
+    return {"value": value, "low": high, "high": low}
+
+
+def _share(figure: Mapping[str, Any], *, ends: bool = False) -> str:
+    value = figure["value"]
+    return "nothing known" if value is None else f"{100 * value:.0f} %" + (_ends(figure, 100.0, 0) if ends else "")
+
+
+def _ends(figure: Mapping[str, Any], scale: float, decimals: int) -> str:
+    """Return " (45 to 59)", or nothing where there is no interval."""
+    if figure["low"] is None or figure["high"] is None:
+        return ""
+    low, high = (f"{scale * figure[end] + 0.0:.{decimals}f}".replace("-", "−") for end in ("low", "high"))
+    return f" ({low} to {high})"
+
+
+def _numbered(names: Sequence[Any]) -> NDArray[np.int64]:
+    """Return names as whole numbers from 0, (n,), in the order in which they first occur."""
+    if not names:
+        raise EvaluationError("people", NOBODY)
+    known: dict[Any, int] = {}
+    return np.array([known.setdefault(name, len(known)) for name in names], dtype=np.int64)

@@ -1,0 +1,220 @@
+"""Answers of several players about covers: how sure their figures are, and how far players agree.
+
+Conventions
+-----------
+``players``, ``covers``
+    ``(n,)`` whole numbers: who gave each of n answers, and about which cover. A player answers about a cover once; what
+    they said of it again, when they knew, is left out before.
+``right``
+    ``(n,)``, 1 where the genre named is the cover's, or one of the cover's, else 0; nan where nobody was asked.
+``weights``
+    ``(B, n)``: how often each answer is in each of B resamples.
+
+Answers of one player stand and fall together, so intervals resample whole players, each with all answers. Where one
+person has played alone they resample covers, and tell of that person only. A difference between people and a model
+varies with the players that happened to play and with the covers that they were dealt, and the model gives one answer a
+cover, whoever plays: its interval is clustered by both.
+
+Raises
+------
+EvaluationError
+    Everywhere: arrays of other shapes, no answers at all.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sleevenotes.errors import EvaluationError
+from sleevenotes.judge.metrics import Floats, average
+from sleevenotes.judge.resampling import FEW_GROUPS, LEVEL, RESAMPLES, Paired, group_weights, interval, mcnemar
+from sleevenotes.judge.rulers import Figure, figure_of
+
+FEW_PLAYERS = 5  # fewer tell of themselves, not of people
+ALONE = "mcnemar"  # how one player is compared
+TWO_WAY = "t, clustered by players and covers"  # how several are
+
+
+def too_few(players: int) -> str:
+    """Return a sentence on what so few players mean for intervals, or nothing where there are enough.
+
+    Examples
+    --------
+    >>> too_few(3)
+    'Only 3 players: intervals from fewer than 5 are not to be trusted.'
+    >>> too_few(100)
+    ''
+    """
+    if players == 1:
+        return "One player has played alone: intervals tell of that person on such covers, not of people."
+    if players < FEW_PLAYERS:
+        return f"Only {players} players: intervals from fewer than {FEW_PLAYERS} are not to be trusted."
+    if players < FEW_GROUPS:
+        return f"There are only {players} players; intervals from fewer than {FEW_GROUPS} are somewhat too narrow."
+    return ""
+
+
+def resampled_players(
+    players: ArrayLike, covers: ArrayLike, *, resamples: int = RESAMPLES, seed: int = 0
+) -> NDArray[Any] | None:
+    """Return resamples of whole players, (B, n); of covers where there is one player, None where there is one cover.
+
+    Notes
+    -----
+    In simulations of 20 answers a player, intervals of 95 % held the true accuracy 71, 86, 93 and 93 times in 100 with
+    3, 5, 15 and 30 players: hence `too_few`.
+
+    Examples
+    --------
+    >>> resampled_players([0, 0, 1], [0, 1, 0], resamples=2, seed=1).tolist()
+    [[1, 1, 1], [0, 0, 2]]
+    """
+    for groups in (players, covers):
+        if len(np.unique(np.asarray(groups))) > 1:
+            return group_weights(groups, resamples, seed)
+    return None
+
+
+def rate(right: ArrayLike, weights: ArrayLike | None = None) -> Figure:
+    """Return how often answers are right, with its interval; those that are nan are left out.
+
+    Examples
+    --------
+    >>> rate([1, 0, 1, 1])
+    {'value': 0.75, 'low': None, 'high': None}
+    """
+    ends = (np.nan, np.nan) if weights is None else interval(average(right, weights))[:2]
+    return figure_of(average(right), *ends)
+
+
+def paired(people: ArrayLike, model: ArrayLike, players: ArrayLike, *, covers: ArrayLike) -> Paired:
+    """Return how people and a model differ on the same covers, people less model.
+
+    Parameters
+    ----------
+    people, model
+        Whether each is right, (n,).
+    players, covers
+        Who gave each answer, and about which cover, (n,).
+
+    Returns
+    -------
+    Paired
+        With one player the exact test of McNemar, and an interval from resampling covers. With P players the model
+        still answers once a cover, so that answers can't be swapped; the mean difference d has the interval ``d ± t s``
+        and the test of Student's t, with P − 1 degrees of freedom and s² from `two_way_variance`.
+
+    Notes
+    -----
+    In simulations of 3 to 60 players who answered 20 times each (players and covers differing, 60 or 700 covers in all)
+    the interval held the true difference 94 to 100 times in 100. A bootstrap that draws players and covers at once held
+    it 98 to 100 times, and was a third wider for 30 players.
+
+    Examples
+    --------
+    >>> result = paired([1, 1, 1, 1, 1, 0], [0, 0, 0, 0, 0, 1], players=[0] * 6, covers=range(6))
+    >>> round(result.difference, 3), result.p, result.test
+    (0.667, 0.21875, 'mcnemar')
+    """
+    gain = np.asarray(people, dtype=np.float64) - np.asarray(model, dtype=np.float64)  # (n,)
+    if not gain.size or gain.shape != np.shape(players) or gain.shape != np.shape(covers):
+        found = f"{gain.size} answers of {np.size(players)} players about {np.size(covers)} covers"
+        raise EvaluationError("people", found, "A player and a cover an answer, and one answer or more")
+    difference, count = float(gain.mean()), len(np.unique(np.asarray(players)))
+    if count == 1:
+        p = mcnemar(int((gain > 0).sum()), int((gain < 0).sum()))
+        weights = resampled_players(players, covers)
+        low, high = (np.nan, np.nan) if weights is None else interval(average(gain, weights))[:2]
+        return Paired(difference, low, high, p, ALONE)
+    from scipy.special import stdtr, stdtrit  # it takes a while to load
+
+    error = two_way_variance(gain, players, covers) ** 0.5
+    reach = float(stdtrit(count - 1, (1 + LEVEL) / 2)) * error
+    p = 2 * float(stdtr(count - 1, -abs(difference) / error)) if error else float(difference == 0)
+    return Paired(difference, max(-1.0, difference - reach), min(1.0, difference + reach), p, TWO_WAY)
+
+
+def two_way_variance(gain: ArrayLike, players: ArrayLike, covers: ArrayLike) -> float:
+    """Return the variance of the mean of n numbers that depend both on a player and on a cover.
+
+    With r the numbers less their mean, and V of some groups ``G / (G − 1) Σ (Σ r)² / n²``, the outer sum over G groups
+    and the inner over the numbers of one, it is ``V(players) + V(covers) − V(single numbers)``, or the greater of the
+    first two where that is more.
+
+    Notes
+    -----
+    Cameron, Gelbach and Miller, Robust Inference With Multiway Clustering, J. of Business & Economic Statistics 29
+    (2011).
+
+    Examples
+    --------
+    Where each number is of another player and cover, it is that of any mean:
+
+    >>> numbers = np.array([0.0, 1.0, 1.0, 0.0, 1.0])
+    >>> round(two_way_variance(numbers, range(5), range(5)), 6), round(float(numbers.var(ddof=1) / 5), 6)
+    (0.06, 0.06)
+    """
+    gain = np.asarray(gain, dtype=np.float64)
+    rest = gain - gain.mean()
+
+    def between(groups: ArrayLike) -> float:
+        member = np.unique(np.asarray(groups), return_inverse=True)[1]
+        sums = np.bincount(member, weights=rest)
+        return float((sums**2).sum() / len(gain) ** 2 * len(sums) / (len(sums) - 1)) if len(sums) > 1 else 0.0
+
+    by_player, by_cover = between(players), between(covers)
+    return max(by_player, by_cover, by_player + by_cover - between(np.arange(len(gain))))
+
+
+def alpha(named: ArrayLike, weights: ArrayLike | None = None) -> Floats:
+    """Return Krippendorff's alpha of genres that several players named, where not all have seen all covers.
+
+    With ``c`` the players that named a genre for a cover and m all that named one for it (covers of one or none tell
+    nothing and are left out), the coincidences of a genre with itself are ``o = Σ c (c − 1) / (m − 1)`` over covers,
+    its sum is ``N = Σ c``, and with n the sum of all N,
+
+        α = 1 − (n − 1) (n − Σ o) / (n² − Σ N²),
+
+    sums being over genres. 1: all always agree; 0: as often as genres drawn from one hat; below: less often.
+
+    Parameters
+    ----------
+    named
+        How many players named each of K genres for each of U covers, (U, K).
+    weights
+        How often each cover counts, (U,) or (B, U).
+
+    Returns
+    -------
+    Floats
+        One number, or (B,); nan where no cover has two answers, or all answers are of one genre.
+
+    Notes
+    -----
+    Krippendorff, Computing Krippendorff's Alpha-Reliability (University of Pennsylvania, 2011), for nominal data. To
+    resample covers for its interval: Zapf, Castell, Morawietz and Karch, Measuring inter-rater reliability for nominal
+    data, BMC Medical Research Methodology 16 (2016).
+
+    Examples
+    --------
+    Two players, five covers, one of which they name differently:
+
+    >>> round(float(alpha([[2, 0], [2, 0], [0, 2], [0, 2], [1, 1]])), 3)
+    0.64
+    """
+    counts = np.asarray(named, dtype=np.float64)
+    if counts.ndim != 2 or not counts.size or counts.min() < 0:
+        raise EvaluationError("alpha", f"an array of shape {counts.shape}", "How many named each genre, (U, K)")
+    times = np.ones(len(counts)) if weights is None else np.asarray(weights, dtype=np.float64)
+    answers = counts.sum(axis=1)  # (U,), m
+    counts, answers, times = counts[answers > 1], answers[answers > 1], times[..., answers > 1]
+    same = times @ ((counts * (counts - 1)).sum(axis=1) / (answers - 1))  # (…,), Σ o
+    sums = times @ counts  # (…, K), N
+    n = sums.sum(axis=-1)
+    apart = n**2 - (sums**2).sum(axis=-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        value: Floats = np.where(apart > 0, 1 - (n - 1) * (n - same) / apart, np.nan)
+    return value

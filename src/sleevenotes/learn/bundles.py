@@ -1,0 +1,145 @@
+"""Bundles: what `export` makes of a model, and how it is asked in the model's place.
+
+A bundle is a folder with one ONNX graph, covers in and calibrated proba out, and `sleevenotes.json`, which tells all
+else that a program needs: genres, how a cover becomes pixels, and the calibration's risk and limits. In a folder for
+the Hugging Face hub the same is told in `config.json`. A `Bundle` answers like the model that it was made from;
+it has no head or network that could be looked into, and does not tell which covers it was learnt from.
+
+Nothing here imports torch, scikit-learn or the library that writes ONNX.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sleevenotes.covers.files import read_json
+from sleevenotes.errors import ModelError
+from sleevenotes.learn.calibration import Floats
+from sleevenotes.learn.extractors import NetworkExtractor
+from sleevenotes.learn.heads import Head
+from sleevenotes.learn.model import Model, bundle_in
+from sleevenotes.learn.onnx import OUTPUT, OnnxNetwork
+
+FORMAT = 1
+GRAPH_NAME = "model.onnx"
+PROBA, LOGITS, FEATURES = "proba", "logits", OUTPUT
+NEEDED = ("name", "task", "genres", "tree", "calibration", "preprocessing", "graph")
+AGAIN = "Export the model again"
+
+
+class Bundle(Model):
+    """An exported model, to be asked like the one that it was made from.
+
+    Parameters
+    ----------
+    folder
+        The bundle's folder.
+    told
+        The contents of `sleevenotes.json`.
+    graph
+        Its graph.
+    """
+
+    def __init__(self, folder: Path, told: Mapping[str, Any], graph: OnnxNetwork) -> None:
+        sealed = {"architecture": None, "file": told["graph"]["file"], "sha256": told["graph"]["sha256"]}
+        nothing = Head(np.zeros((0, 0), dtype=np.float32), np.zeros(0, dtype=np.float32))
+        super().__init__(folder, {**told, "network": sealed, "backbone": None}, nothing)
+        self.graph = graph
+
+    @classmethod
+    def load(cls, folder: Path) -> Bundle:
+        """Load a bundle.
+
+        Raises
+        ------
+        ModelError
+            Where the folder holds none, one of a newer format, or one whose graph is not the one that was exported.
+        """
+        folder = Path(folder)
+        path = bundle_in(folder)
+        if path is None:
+            raise ModelError(str(folder), "no bundle", "a folder that `export` made", "Run `sleevenotes export MODEL`")
+        told = _read(path)
+        # of its name no folder is taken: a bundle from elsewhere must not reach for other files
+        whole = folder / Path(str(told["graph"]["file"])).name
+        if not whole.is_file():
+            raise ModelError(str(whole), "not there", cure=AGAIN)
+        graph = OnnxNetwork(whole)
+        if graph.sha256 != told["graph"]["sha256"]:
+            found = f"another SHA-256 than the one in {path.name}, so it was damaged or changed"
+            raise ModelError(str(whole), found, "the graph as it was exported", AGAIN)
+        return cls(folder, told, graph)
+
+    @property
+    def head(self) -> Head:
+        """None that could be told.
+
+        Raises
+        ------
+        ModelError
+            In any case.
+        """
+        raise self._refusal("a bundle, whose head is inside of its graph")
+
+    @cached_property
+    def extractor(self) -> NetworkExtractor:
+        """What gives the graph's features."""
+        return NetworkExtractor(self.graph, self.size_px)
+
+    @cached_property
+    def learnt_from(self) -> list[dict[str, str]]:
+        """Nothing, as a bundle does not tell it.
+
+        Raises
+        ------
+        ModelError
+            In any case.
+        """
+        raise self._refusal("a bundle, which does not tell the covers that it was learnt from")
+
+    @property
+    def baseline(self) -> None:
+        """None: a bundle travels alone."""
+
+    def logits(self, covers: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return logits, (n, K), of covers, (n, S, S, 3) at the model's size."""
+        return self.graph.output(LOGITS, covers)
+
+    def asked(self, covers: NDArray[np.uint8]) -> Floats:
+        """Return calibrated proba, (n, K), as the graph itself gives them to whatever runs it."""
+        return np.asarray(self.graph.output(PROBA, covers), dtype=np.float64)
+
+    def _refusal(self, found: str) -> ModelError:
+        return ModelError(str(self.folder), found, "a model", "Name the model that it was exported from")
+
+
+def loaded(folder: Path) -> Model:
+    """Return the model in a folder, or the bundle that was made of one.
+
+    Raises
+    ------
+    ModelError
+        Where there is neither, or one that this version can't read.
+    """
+    return Bundle.load(folder) if bundle_in(folder) else Model.load(folder)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    told = read_json(path, ModelError, AGAIN)
+    written = told.get("format")
+    if not isinstance(written, int) or written > FORMAT:
+        known = f"At most format {FORMAT} is read here"
+        raise ModelError(str(path), f"format {written!r}", known, "Update sleevenotes")
+    lacking = [key for key in NEEDED if key not in told]
+    graph = told.get("graph")
+    if not lacking and not (isinstance(graph, dict) and {"file", "sha256"} <= set(graph)):
+        lacking = ["file and sha256 of its graph"]
+    if lacking:
+        raise ModelError(str(path), f"no {', '.join(lacking)} in it", cure=AGAIN)
+    return told

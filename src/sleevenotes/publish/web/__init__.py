@@ -1,0 +1,1 @@
+"""The page and the API: `sleevenotes serve`. The only package that knows FastAPI."""
