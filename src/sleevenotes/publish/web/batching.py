@@ -254,8 +254,11 @@ def warm_up(model: Model) -> None:
     model.proba(model.logits(np.zeros((1, model.size_px, model.size_px, 3), dtype=np.uint8)))
 
 
-def the_desk(request: Request) -> Desk:
-    """Return the desk of the app that a request came to."""
+async def the_desk(request: Request) -> Desk:
+    """Return the desk of the app that a request came to.
+
+    It is a coroutine, as FastAPI sends any other function to a thread and back, which takes longer than all else here.
+    """
     found: Desk = request.app.state.desk
     return found
 

@@ -184,8 +184,11 @@ def _turn(lock: threading.Lock, found: str) -> Iterator[None]:
         lock.release()
 
 
-def the_service(request: Request) -> Service:
-    """Return the service of the app that a request came to."""
+async def the_service(request: Request) -> Service:
+    """Return the service of the app that a request came to.
+
+    It is a coroutine, as FastAPI sends any other function to a thread and back, which takes longer than all else here.
+    """
     found: Service = request.app.state.service
     return found
 
