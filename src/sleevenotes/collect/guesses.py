@@ -23,7 +23,6 @@ import secrets
 import sqlite3
 import threading
 import time
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sleevenotes.covers.dataset import SEPARATOR
+from sleevenotes.covers.files import one_line
 from sleevenotes.covers.tasks import Task
 from sleevenotes.errors import DatasetError, SleevenotesError, StoreBusy
 
@@ -317,9 +317,7 @@ def cleaned(nickname: str) -> str:
     >>> cleaned("  Ada \n Lovelace ")
     'Ada Lovelace'
     """
-    seen = "".join(" " if mark.isspace() else mark for mark in nickname)
-    seen = "".join(mark for mark in seen if unicodedata.category(mark)[0] != "C")
-    kept = unicodedata.normalize("NFC", " ".join(seen.split()))
+    kept = one_line(nickname)
     if not kept:
         raise SleevenotesError(
             "nickname", "nothing in it", "a name of your choice", "Any will do; it need not be yours"

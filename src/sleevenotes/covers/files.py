@@ -1,6 +1,7 @@
 """Writing files whole or not at all, so that whoever reads them while the writer is killed finds no half of one.
 
-And reading back the JSON that was written so; and text in cells that a spreadsheet must not take for a formula.
+And reading back the JSON that was written so; and text from outside: in one line, and in cells that a spreadsheet must
+not take for a formula.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,6 +41,20 @@ def unguarded(cell: str) -> str:
     ('=1+1', "'tis", 'Yes')
     """
     return cell.removeprefix(GUARD)
+
+
+def one_line(text: str) -> str:
+    r"""Return text in one line, with one space between its words and nothing that can't be seen.
+
+    Examples
+    --------
+    >>> one_line("  Ann \n B.\x00 ")
+    'Ann B.'
+    """
+    spaced = " ".join(unicodedata.normalize("NFC", text).split())
+    # C are controls, marks of direction, halves of characters
+    seen = "".join(letter for letter in spaced if not unicodedata.category(letter).startswith("C"))
+    return " ".join(seen.split())
 
 
 def write_json(path: Path, content: Any) -> Path:

@@ -28,7 +28,6 @@ import csv
 import os
 import sys
 import time
-import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -41,7 +40,7 @@ import numpy as np
 import polars as pl
 
 from sleevenotes.covers.dataset import SEPARATOR, Dataset
-from sleevenotes.covers.files import guarded, read_json, unguarded, write_json
+from sleevenotes.covers.files import guarded, one_line, read_json, unguarded, write_json
 from sleevenotes.covers.genres import column_rows
 from sleevenotes.covers.questions import matching
 from sleevenotes.covers.tasks import Task
@@ -228,10 +227,7 @@ def cleaned(who: str) -> str:
     >>> cleaned("  Ann   B. ")
     'Ann B.'
     """
-    spaced = " ".join(unicodedata.normalize("NFC", who).split())
-    # C are controls, marks of direction, halves of characters
-    seen = "".join(letter for letter in spaced if not unicodedata.category(letter).startswith("C"))
-    name = " ".join(seen.split())[:LONGEST_WHO].strip()
+    name = one_line(who)[:LONGEST_WHO].strip()
     if not name:
         raise DatasetError("who", "no nickname", cure="Say who changes it; any nickname does")
     return name

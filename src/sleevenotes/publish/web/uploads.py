@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect
 
+from sleevenotes.covers.files import one_line
 from sleevenotes.errors import OversizedCover, SleevenotesError
 from sleevenotes.publish.web.limits import Limits
 from sleevenotes.publish.web.problems import Problem, busy
@@ -207,8 +207,7 @@ def cleaned(name: str, number: int) -> str:
     ('abba.jpg', 'passwd', 'cover 3')
     """
     last = name.replace("\\", "/").rpartition("/")[2]
-    seen = "".join(letter for letter in last if unicodedata.category(letter)[0] != "C").strip()
-    return seen[:NAME_LENGTH] or f"cover {number}"
+    return one_line(last)[:NAME_LENGTH].strip() or f"cover {number}"
 
 
 def _bad_form(found: str) -> Problem:
