@@ -48,10 +48,13 @@ def page_of(service: Service) -> Iterator[str]:
             thread.join()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Headless Chromium, the one that the machine has."""
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not there: `pip install -e .[test]`")
+    """Headless Chromium, the one that the machine has.
+
+    For one module at a time: while Playwright is there, an event loop runs in this thread, and no other can.
+    """
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not there: `pip install -e .[dev]`")
     found = os.environ.get(CHROMIUM) or next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
         pytest.skip(f"no Chromium on this machine: `apt-get install chromium`, or name one in {CHROMIUM}")
