@@ -70,7 +70,8 @@ def run(
         Where the address is not to be had, or the token is too short.
     """
     if token is not None and (len(token) < LEAST_TOKEN or not token.isprintable() or not token.isascii()):
-        found, expected = f"a token of {len(token):,} characters", f"{LEAST_TOKEN} or more, of plain letters and digits"
+        found = f"a token of {len(token):,} {'character' if len(token) == 1 else 'characters'}"
+        expected = f"{LEAST_TOKEN} or more, of plain letters and digits"
         raise SleevenotesError("--token", found, f"It has {expected}", "Make one: `openssl rand -hex 16`")
     host, port = address
     with closing(listening(host, port)) as listener:
