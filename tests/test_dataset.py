@@ -183,6 +183,14 @@ def test_what_breaks_off_while_it_is_written_leaves_the_old_file_and_no_other(tm
     assert path.read_text(encoding="utf-8") == '{\n  "genre": "Chanson française"\n}\n'
 
 
+def test_what_a_library_writes_for_its_owner_alone_may_be_read_as_any_other_file(tmp_path: Path):
+    usual = write_json(tmp_path / "a.json", {})
+    with replacing(tmp_path / "b") as partial:
+        partial.unlink()
+        partial.touch(0o600)
+    assert (tmp_path / "b").stat().st_mode == usual.stat().st_mode
+
+
 def test_parts_of_a_dataset_keep_their_folder_and_order():
     split = ["train", "test", "", "train"]
     columns = {"file_name": list("abcd"), "genres": ["rock", "folk", "", "jazz"], "split": split}

@@ -85,7 +85,10 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.partial")
     try:
+        partial.touch()
+        rights = partial.stat().st_mode
         yield partial
+        partial.chmod(rights)  # some libraries write what nobody but its owner may read
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

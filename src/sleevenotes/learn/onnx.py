@@ -80,6 +80,7 @@ def run_graph(
 def _session(source: Path | bytes, threads: int) -> Any:
     import onnxruntime
 
+    onnxruntime.disable_telemetry_events()  # where whoever uses this had imported it before, and on Windows
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = SILENT
