@@ -324,6 +324,19 @@ def test_a_folder_without_covers_is_told(small_model: Model, tmp_path: Path, the
     assert not (tmp_path / "bundle").exists()
 
 
+def test_a_file_in_the_place_of_covers_is_told_and_a_cover_that_is_gone_passed_over(
+    color_model: Model, single: Dataset, tmp_path: Path
+):
+    with pytest.raises(SourceError, match=r"metadata\.csv: a file\. A dataset, or a folder with covers was expected"):
+        written(color_model, tmp_path / "bundle", covers=single.folder / "metadata.csv")
+    few = single.where([at < 4 for at in range(len(single))])
+    (tmp_path / "few" / "images").mkdir(parents=True)
+    Dataset(tmp_path / "few", few.covers).write()
+    for path in few.paths[1:]:
+        shutil.copyfile(path, tmp_path / "few" / path.relative_to(single.folder))
+    assert written(color_model, tmp_path / "bundle", covers=tmp_path / "few").card["checked"]["own"] == 3
+
+
 def test_a_graph_that_says_something_else_than_torch_is_refused(small_model: Model, tmp_path: Path):
     model = changed(small_model, tmp_path / "model")
     tensors = load_file(tmp_path / "model" / "weights.safetensors")
@@ -348,6 +361,15 @@ def test_parameters_of_another_network_are_told(small_model: Model, tmp_path: Pa
         small_model, tmp_path / "model", network={**small_model.card["network"], "architecture": "study_cnn"}
     )
     with pytest.raises(ModelError, match="not the parameters of the network 'study_cnn' as it is here"):
+        written(model, tmp_path / "bundle")
+
+
+@pytest.mark.parametrize(("kept", "told"), [(1000, "no ONNX file that can be read .*"), (0, "no network in it")])
+def test_a_network_that_breaks_off_is_told(small_model: Model, tmp_path: Path, kept: int, told: str):
+    model = changed(small_model, tmp_path / "model")
+    path = model.folder / "network.onnx"
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(ModelError, match=rf"network\.onnx: {told}\. Train the model again"):
         written(model, tmp_path / "bundle")
 
 
@@ -456,6 +478,12 @@ def test_a_graph_that_was_changed_is_refused(spoilt: Path):
         ({"graph": {"file": "model.onnx"}}, "no file and sha256 of its graph in it. Export the model again."),
         ({"graph": 7}, "no file and sha256 of its graph in it"),
         ({"genres": None, "graph": None}, "no file and sha256 of its graph in it"),
+        ({"genres": None}, "genres can't be made sense of. What `export` writes. Export the model again."),
+        ({"genres": "folk"}, "genres can't be made sense of"),
+        ({"task": "both", "calibration": {}}, "task, calibration can't be made sense of"),
+        ({"calibration": None}, "calibration can't be made sense of"),
+        ({"preprocessing": {"size_px": "96"}}, "preprocessing can't be made sense of"),
+        ({"name": 7, "tree": None}, "name, tree can't be made sense of"),
     ],
 )
 def test_a_file_that_tells_too_little_or_is_too_new_is_refused(spoilt: Path, keys: dict[str, Any], told: str):
@@ -507,6 +535,14 @@ def test_a_folder_of_something_else_is_left_alone(small_model: Model, tmp_path: 
     with pytest.raises(ModelError, match="a folder that holds something else"):
         export_bundle(small_model, small_model.folder)
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["letter.txt"]
+
+
+def test_a_folder_that_can_not_be_written_to_is_told(color_model: Model, tmp_path: Path):
+    (tmp_path / "letter.txt").write_text("dear", encoding="utf-8")
+    told = r"letter\.txt/bundle: can't be written \(Not a directory\)\. Make room or .*, or name another with -o"
+    for export in (export_bundle, export_hub):
+        with quickly(), pytest.raises(ModelError, match=told):
+            export(color_model, tmp_path / "letter.txt" / "bundle")
 
 
 def test_an_export_takes_the_place_of_an_earlier_one(small_model: Model, color_model: Model, tmp_path: Path):
@@ -589,6 +625,14 @@ def test_a_model_that_was_not_measured_has_no_figures_in_its_card(small_model: M
         said = sleevenotes("export", tmp_path / "alone" / "model", "--hub", "-o", tmp_path / "other")
     assert said.code == 0
     assert "Figures: none found, so the card says that nothing was measured\nAudit: none found" in said.out
+
+
+def test_a_card_says_to_ask_for_sets_only_where_a_model_has_them(color_model: Model, tmp_path: Path):
+    asked = "sleevenotes predict FOLDER cover.jpg --max-risk 0.4"
+    assert f"{asked} --coverage 0.9\n" in hub(color_model, tmp_path / "with")
+    plainly = changed(color_model, tmp_path / "model", calibration={"temperature": 1.0})
+    assert f"{asked}\n" in hub(plainly, tmp_path / "without")
+    assert loaded(tmp_path / "without").caution(max_risk=0.4).line is None
 
 
 def test_a_card_tells_figures_with_intervals_baselines_and_the_audit(

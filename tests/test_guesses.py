@@ -18,6 +18,7 @@ from hypothesis import given, strategies as st
 from sleevenotes.collect import guesses as store
 from sleevenotes.collect.guesses import Answer, Dealt, Guesses, cleaned, read_guesses
 from sleevenotes.errors import DatasetError, SleevenotesError, StoreBusy
+from sleevenotes.judge.people import Answers
 
 GENRES = ("folk", "jazz")
 COVERS = [Dealt(f"images/{number:02d}.jpg", f"{number:064x}") for number in range(10)]
@@ -109,6 +110,17 @@ def test_a_nickname_of_nothing_or_too_much_is_refused_with_what_to_do():
         cleaned(" \u200b\n")
     with pytest.raises(SleevenotesError, match=r"nickname: 41 letters. At most 40 are kept. Shorten it."):
         cleaned("a" * 41)
+
+
+def test_answers_come_in_the_order_in_which_they_were_given_whichever_round_was_begun_first(
+    guesses: Guesses, monkeypatch: pytest.MonkeyPatch
+):
+    first, second = begin(guesses), begin(guesses)  # a player comes back to a round that was left open
+    for minute, name, genre in (("10:01", second, "jazz"), ("10:02", first, "folk")):
+        monkeypatch.setattr(store, "_now", lambda minute=minute: f"2026-01-01T{minute}Z")
+        guesses.answer(name, 1, said(genre))
+    assert [guess.answer.guess for guess in guesses.all()] == ["jazz", "folk"]
+    assert Answers.of(guesses.all()).guesses[0].answer.guess == "jazz"  # before the cover's genre was told
 
 
 # ------------------------------------------------------------------------------------------- refusals

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import polars as pl
@@ -234,6 +235,53 @@ def test_a_folder_that_can_not_be_written_is_told(dataset: Dataset, monkeypatch)
     assert changes(dataset.folder) == []
     assert not finish(dataset.folder)
     assert (dataset.folder / "metadata.csv").read_bytes() == before
+
+
+def test_what_stands_in_the_table_stands_in_the_log_even_if_the_disk_fails_to_confirm_it(dataset: Dataset, monkeypatch):
+    whole = mending._flushed
+
+    def failing(path: Path) -> None:
+        if path.name == "metadata.csv":
+            raise OSError(5, "Input/output error")
+        whole(path)
+
+    monkeypatch.setattr(mending, "_flushed", failing)
+    with pytest.raises(DatasetError, match=r"can't be written .*Input/output error"):
+        mend(dataset, FIRST, genres=["jazz"], who="ann")
+    monkeypatch.undo()
+    assert genres_of(dataset.folder) == ("jazz",)
+    assert finish(dataset.folder)
+    assert [(change.who, change.after) for change in changes(dataset.folder)] == [("ann", ("jazz",))]
+
+
+def begun(dataset: Dataset) -> Change:
+    """Leave a change behind as who is killed between log and table does."""
+    change = Change(1, "2026-01-01T00:00:00Z", "ann", FIRST, ("folk",), ("jazz",))
+    write_json(dataset.folder / PENDING_NAME, asdict(change))
+    mending._append(dataset.folder / CHANGES_NAME, change)
+    return change
+
+
+def test_a_change_that_can_not_be_finished_for_want_of_room_is_told_and_waits(dataset: Dataset, monkeypatch):
+    def full(self: Dataset) -> Path:
+        raise OSError(28, "No space left on device")
+
+    begun(dataset)
+    monkeypatch.setattr(Dataset, "write", full)
+    with pytest.raises(DatasetError, match=r"can't be written .*No space left.* Make room"):
+        finish(dataset.folder)
+    monkeypatch.undo()
+    assert finish(dataset.folder)
+    assert genres_of(dataset.folder) == ("jazz",)
+
+
+def test_a_lost_change_is_marked_once_even_if_who_marks_it_is_killed(dataset: Dataset):
+    lost = begun(dataset)
+    dataset.with_columns(genres=["metal", *dataset.column("genres")[1:]]).write()
+    for _ in range(2):
+        write_json(dataset.folder / PENDING_NAME, asdict(lost))
+        assert finish(dataset.folder)
+    assert [(each.number, each.who) for each in changes(dataset.folder)] == [(1, "ann"), (2, "sleevenotes")]
 
 
 # --- killed in between ------------------------------------------------------------------------------------------------

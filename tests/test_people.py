@@ -22,6 +22,7 @@ from sleevenotes.covers.files import write_json
 from sleevenotes.errors import DatasetError, EvaluationError
 from sleevenotes.judge import people as p, players as q
 from sleevenotes.judge.evaluation import evaluate
+from sleevenotes.judge.proportions import holm
 from sleevenotes.learn.model import Model
 from sleevenotes.publish.people import table
 from sleevenotes.publish.report import write_report
@@ -151,11 +152,35 @@ def test_one_player_is_compared_by_mcnemar_and_several_by_an_interval():
     assert (several.low, several.high) == (pytest.approx(max(-1, ends.low)), pytest.approx(min(1, ends.high)))
 
 
+def test_where_nothing_varies_no_interval_is_told_and_p_is_that_of_coins_that_fall_alike():
+    found = q.paired([1] * 6, [0] * 6, range(6), covers=[0, 1, 2, 3, 4, 4])
+    assert (found.difference, found.p) == (1, 2 / 2**5)
+    assert np.isnan([found.low, found.high]).all()
+    level = q.paired([1] * 6, [1] * 6, range(6), covers=range(6))
+    assert (level.difference, level.p) == (0, 1)
+
+
+def test_of_one_cover_nothing_is_told_of_others_however_many_players_saw_it():
+    found = q.paired([1] * 29 + [0], [0] * 30, range(30), covers=[0] * 30)
+    assert (found.p, found.difference) == (1, pytest.approx(29 / 30))
+    assert np.isnan([found.low, found.high]).all()
+
+
+def test_few_covers_make_a_difference_as_unsure_as_few_players_do():
+    rng = np.random.default_rng(0)
+    gain, players, covers = rng.normal(0.4, 1, 60), np.repeat(np.arange(20), 3), np.tile(np.arange(3), 20)
+    one, two = (q.paired(gain, np.zeros(60), who, covers=what) for who, what in ((players, covers), (covers, players)))
+    assert (one.p, one.low, one.high) == (pytest.approx(two.p), pytest.approx(two.low), pytest.approx(two.high))
+
+
 # ------------------------------------------------------------------------------------------- a game
 
 
 def game_of(
-    dataset: Dataset, said: Sequence[Sequence[tuple[int, str, str]]], nickname: str = "=cmd|' /C calc'!A0"
+    dataset: Dataset,
+    said: Sequence[Sequence[tuple[int, str, str]]],
+    nickname: str = "=cmd|' /C calc'!A0",
+    model: str = "color",
 ) -> None:
     """Play: for each player rows of (cover of test, guess, what the model says)."""
     test = dataset.in_split("test")
@@ -164,9 +189,9 @@ def game_of(
         covers = [Dealt(test.file_names[at], test.digests[at]) for at, _, _ in rows]
         name = f"{nickname} {player}"
         found = opened.start(name, GENRES, commonest="folk", choose=lambda _, times, covers=covers: covers)
-        for number, (at, guess, model) in enumerate(rows, start=1):
+        for number, (at, guess, other) in enumerate(rows, start=1):
             truth = test.genre_lists[at]
-            opened.answer(found.round, number, Answer(truth, guess, "color", "c" * 64, model, 0.5))
+            opened.answer(found.round, number, Answer(truth, guess, model, model[0] * 64, other, 0.5))
     opened.close()
 
 
@@ -200,6 +225,62 @@ def test_a_game_is_told_as_its_answers_were(copied: Dataset):
         "Only 25 covers were seen by two or more: alpha's interval promises too much.",
     ]
     assert told == json.loads(json.dumps(told, allow_nan=False))
+
+
+def test_the_more_models_are_compared_the_surer_each_has_to_be(copied: Dataset):
+    good, other = [True] * 7 + [False] * 3, [True] * 3 + [False] * 4 + [True] * 2 + [False]
+    rows = [list(rows_of(copied, good, other, start)) for start in (0, 3, 7, 11, 14, 18)]
+    game_of(copied, rows)
+    one = p.people(copied, resamples=200).told["models"][0]
+    assert (one["better"], one["p"] < one["p_holm"] < 0.05) == ("people", True)  # guessing is compared, too
+    for model in ("best", "tiny"):
+        game_of(copied, rows, nickname=f"Against {model}", model=model)
+    told = p.people(copied, resamples=200).told
+    ps, corrected = ([each[key] for each in (told["guessing"], *told["models"])] for key in ("p", "p_holm"))
+    assert corrected == holm(ps)
+    for model in told["models"]:
+        assert (model["p"], model["better"]) == (pytest.approx(one["p"]), None)
+        assert model["p_holm"] == pytest.approx(3 * one["p"])
+        assert model["words"].startswith(f"Can't tell people from {model['model']}: people are ahead by 20 points (")
+        assert f"; p = {model['p_holm']:.2g} after Holm over 4 pairs), on 60 answers" in model["words"]
+    assert told["intervals"]["correction"] == "Holm, over people and each model, and people and guessing"
+
+
+def test_an_evaluation_that_is_given_twice_is_refused(copied: Dataset, color_model: Model, tmp_path: Path):
+    evaluate(color_model, copied, tmp_path, resamples=100)
+    game_of(copied, [list(rows_of(copied, [True] * 10, [False] * 10))])
+    with pytest.raises(EvaluationError, match=r"evaluation\.json: given twice\. Each evaluation is of another model"):
+        p.people(copied, [tmp_path, tmp_path / "evaluation.json"], resamples=200)
+
+
+def test_a_model_that_met_one_of_several_players_has_the_interval_of_one(copied: Dataset):
+    good, bad = [True] * 6 + [False] * 4, [False] * 10
+    game_of(copied, [list(rows_of(copied, good, bad, start)) for start in (0, 5)])
+    game_of(copied, [list(rows_of(copied, good, bad, 20))], nickname="Cy", model="another")
+    model = p.people(copied, resamples=200).told["models"][1]
+    assert (model["model"], model["players"], model["test"]) == ("another", 1, "mcnemar")
+    assert model["people"]["low"] < 0.6 < model["people"]["high"]
+
+
+def test_a_genre_that_one_of_several_players_saw_has_no_interval(copied: Dataset):
+    test = copied.in_split("test")
+    folk, jazz = ([at for at, truth in enumerate(test.genre_lists) if truth == (genre,)] for genre in ("folk", "jazz"))
+    game_of(
+        copied, [[(at, "folk", "folk") for at in (*folk[:2], *jazz[:2])], [(at, "jazz", "folk") for at in jazz[2:4]]]
+    )
+    told = p.people(copied, resamples=200).told["per_genre"]
+    assert told["folk"]["recall"] == {"value": 1, "low": None, "high": None}
+    assert told["jazz"]["recall"]["low"] == 0 < 1 == told["jazz"]["recall"]["high"]
+
+
+def test_one_answer_about_one_cover_is_told_as_one(copied: Dataset):
+    game_of(copied, [list(rows_of(copied, [True], [True])), list(rows_of(copied, [True], [True]))])
+    told = p.people(copied, resamples=200).told
+    assert told["words"][0].startswith("2 players gave 2 answers about 1 cover: 100 %")
+    assert told["models"][0]["words"] == (
+        "Can't tell people from color: level (p = 1 after Holm over 2 pairs), on 2 answers about the same 1 cover."
+    )
+    assert not any("1 covers" in note for note in told["notes"])
 
 
 def test_a_few_players_are_never_said_to_be_better(copied: Dataset):

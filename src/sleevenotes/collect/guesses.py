@@ -78,7 +78,7 @@ TABLES = (
 )
 _ALL = """SELECT player, rounds.round, number, file_name, sha256, genres, commonest, truth, guess, model, model_sha256,
     model_genre, model_proba FROM answers JOIN dealt USING (round, number) JOIN rounds USING (round)
-    ORDER BY rounds.rowid, number"""
+    ORDER BY answered, rounds.rowid, number"""
 
 
 class Dealt(NamedTuple):
@@ -260,7 +260,7 @@ class Guesses:
         return _answer(kept[1:])
 
     def all(self) -> list[Guess]:
-        """Return every answer, in the order in which rounds were begun."""
+        """Return every answer in the order of their minutes, those of one minute in the order of rounds."""
         with self._reading() as connection:
             return _guesses(connection.execute(_ALL).fetchall())
 
@@ -277,7 +277,7 @@ class Guesses:
 
 
 def read_guesses(folder: Path) -> list[Guess]:
-    """Return all that people guessed about a dataset's covers, in the order in which rounds were begun.
+    """Return all that people guessed about a dataset's covers, as `Guesses.all` does.
 
     Raises
     ------

@@ -274,22 +274,30 @@ def _made(dataset: Dataset, row: int, change: Change) -> Dataset:
     """Write a change down, make it, and return the dataset with it."""
     after = _with(dataset, row, change.after)
     log, pending = dataset.folder / CHANGES_NAME, dataset.folder / PENDING_NAME
-    try:
+    with _told(dataset.folder):
         size = log.stat().st_size if log.exists() else 0
         _flushed(write_json(pending, asdict(change)))
         try:
             _append(log, change)
-            _flushed(after.write())
+            table = after.write()
         except (OSError, pl.exceptions.PolarsError):  # such as a full disk: as if nobody had asked
             if log.exists():
                 os.truncate(log, size)
             pending.unlink()
             raise
+        _flushed(table)  # where this fails the table is the new one already, and the log must keep what it tells
         pending.unlink()
+    return after
+
+
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    """Say in a sentence that something can't be written."""
+    try:
+        yield
     except (OSError, pl.exceptions.PolarsError) as cause:
         cure = "Make room, or give yourself the right to write there"
-        raise DatasetError(str(dataset.folder), f"can't be written ({cause})", cure=cure) from cause
-    return after
+        raise DatasetError(str(folder), f"can't be written ({cause})", cure=cure) from cause
 
 
 def _finish(folder: Path) -> bool:
@@ -298,17 +306,20 @@ def _finish(folder: Path) -> bool:
     if not path.exists():
         return False
     pending = _pending(path)
-    _cut_torn(log, pending)
-    logged = pending in changes(folder)
-    if logged:
-        dataset = Dataset.open(folder, files=False)
-        row = dataset.file_names.index(pending.file_name) if pending.file_name in dataset.file_names else None
-        now = () if row is None else dataset.genre_lists[row]
-        if row is not None and now == pending.before:
-            _flushed(_with(dataset, row, pending.after).write())
-        elif now != pending.after:
-            _append(log, Change(_next(folder), _now(), NOBODY, pending.file_name, pending.after, now, pending.number))
-    path.unlink()
+    with _told(folder):
+        _cut_torn(log, pending)
+        past = changes(folder)
+        logged = pending in past
+        if logged:
+            dataset = Dataset.open(folder, files=False)
+            row = dataset.file_names.index(pending.file_name) if pending.file_name in dataset.file_names else None
+            now = () if row is None else dataset.genre_lists[row]
+            if row is not None and now == pending.before:
+                _flushed(_with(dataset, row, pending.after).write())
+            elif now != pending.after and pending.number not in undone(past):  # else whoever marked it was killed, too
+                mark = Change(_next(folder), _now(), NOBODY, pending.file_name, pending.after, now, pending.number)
+                _append(log, mark)
+        path.unlink()
     return logged
 
 

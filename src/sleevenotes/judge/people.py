@@ -18,11 +18,13 @@ from sleevenotes.collect.guesses import NOBODY, Guess, read_guesses, truth_in_wo
 from sleevenotes.covers.dataset import Dataset
 from sleevenotes.covers.tasks import Task
 from sleevenotes.errors import EvaluationError
+from sleevenotes.judge.figures import SIGNIFICANT
 from sleevenotes.judge.metrics import Floats
 from sleevenotes.judge.players import FEW_PLAYERS, TWO_WAY, alpha, paired, rate, resampled_players, too_few
+from sleevenotes.judge.proportions import holm
 from sleevenotes.judge.recorded import CURE, Recorded, read_recorded
 from sleevenotes.judge.resampling import FEW_GROUPS, LEVEL, RESAMPLES, group_weights, interval
-from sleevenotes.judge.rulers import Figure, figure_of, plain
+from sleevenotes.judge.rulers import Figure, figure_of
 
 FORMAT = 1
 SAME_TRUTH = 0.5  # of covers that an evaluation calls otherwise than the game did, it is of others
@@ -94,20 +96,24 @@ def people(dataset: Dataset, evaluations: Sequence[Path] = (), *, resamples: int
     ------
     DatasetError
         Where nobody has played yet, or the store can't be read.
+    SplitError
+        Where the dataset is not split any more.
     EvaluationError
-        Where an evaluation can't be read, or is of other covers or genres.
+        Where an evaluation can't be read, is given twice, or is of other covers or genres.
     """
     answers = Answers.of(read_guesses(dataset.folder))
     task = Task.of(dataset)
     weights = resampled_players(answers.players, answers.covers, resamples=resamples, seed=seed)
-    notes = _doubts(answers, dataset, task)
-    rivals = _in_the_game(answers)
-    for path in evaluations:
-        recorded = read_recorded(Path(path))
-        rivals.append(_recorded_rival(recorded, Path(path), answers))
-        notes += _otherwise(recorded, answers, dataset)
+    read = [(Path(path), read_recorded(Path(path))) for path in evaluations]
+    _refuse_twice([recorded for _, recorded in read])
+    rivals = _apart([*_in_the_game(answers), *(_recorded_rival(recorded, path, answers) for path, recorded in read)])
+    guessing, models = _corrected(
+        _guessing(answers, weights), [_beside(rival, answers, resamples=resamples, seed=seed) for rival in rivals]
+    )
     agreement = _agreement(answers, resamples=resamples, seed=seed)
-    if 0 < agreement["covers"] < FEW_GROUPS:
+    notes = _doubts(answers, dataset, task)
+    notes += [note for _, recorded in read for note in _otherwise(recorded, answers, dataset)]
+    if 1 < agreement["covers"] < FEW_GROUPS:  # of one there is no interval
         notes.append(f"Only {agreement['covers']} covers were seen by two or more: alpha's interval promises too much.")
     told: dict[str, Any] = {
         "format": FORMAT,
@@ -119,11 +125,11 @@ def people(dataset: Dataset, evaluations: Sequence[Path] = (), *, resamples: int
         "rounds": len({guess.round for guess in answers.guesses}),
         "repeats": answers.repeats,
         "accuracy": rate(answers.right, weights),
-        "guessing": _guessing(answers, weights),
+        "guessing": guessing,
         **_by_genre(answers, task, weights),
         "alpha": agreement,
         "by_player": _by_player(answers, resamples=resamples, seed=seed),
-        "models": [_beside(rival, answers, weights) for rival in _apart(rivals)],
+        "models": models,
         "intervals": _method(answers, resamples, seed),
         "notes": notes,
     }
@@ -135,10 +141,10 @@ def people(dataset: Dataset, evaluations: Sequence[Path] = (), *, resamples: int
 
 def _guessing(answers: Answers, weights: NDArray[Any] | None) -> dict[str, Any]:
     """Return what always saying the commonest genre gets on the same answers, and how people differ from that."""
-    found = paired(answers.right, answers.guessing, answers.players, covers=answers.covers)
+    found = paired(answers.right, answers.guessing, answers.players, covers=answers.covers, weights=weights)
     difference = figure_of(found.difference, found.low, found.high)
     genres = sorted({guess.commonest for guess in answers.guesses})
-    return {**rate(answers.guessing, weights), "difference": difference, "p": plain(found.p), "genres": genres}
+    return {**rate(answers.guessing, weights), "difference": difference, "p": found.p, "genres": genres}
 
 
 def _by_genre(answers: Answers, task: Task, weights: NDArray[Any] | None) -> dict[str, Any]:
@@ -146,10 +152,12 @@ def _by_genre(answers: Answers, task: Task, weights: NDArray[Any] | None) -> dic
     genres = [genre for guess in answers.guesses for genre in (*guess.genres, *guess.answer.truth)]
     columns = list(dict.fromkeys(genres))
     said = [guess.answer.guess for guess in answers.guesses]
+    drawn = answers.covers if answers.count == 1 else answers.players
     per_genre = {}
     for genre in columns:
         of_it = np.array([genre in guess.answer.truth for guess in answers.guesses])
-        recall = rate(np.where(of_it, answers.right, np.nan), weights)
+        one = len(np.unique(drawn[of_it])) < 2  # who is the same in every resample
+        recall = rate(np.where(of_it, answers.right, np.nan), None if one else weights)
         per_genre[genre] = {"recall": recall, "n": int(of_it.sum()), "said": said.count(genre)}
     several = task.kind == "multi" or any(len(guess.answer.truth) != 1 for guess in answers.guesses)
     if several:  # of a cover of two genres nobody can say for which of them a third was taken
@@ -193,6 +201,7 @@ def _method(answers: Answers, resamples: int, seed: int) -> dict[str, Any]:
     return {
         "method": f"bootstrap over {'covers' if alone else 'players'}, percentile",
         "differences": "bootstrap over covers, percentile" if alone else TWO_WAY,
+        "correction": "Holm, over people and each model, and people and guessing",
         "alpha": "bootstrap over covers that two or more players saw, percentile",
         "level": LEVEL,
         "resamples": resamples,
@@ -284,6 +293,13 @@ def _recorded_rival(recorded: Recorded, path: Path, answers: Answers) -> Rival:
     return Rival(recorded.model, str(path), right)
 
 
+def _refuse_twice(evaluations: Sequence[Recorded]) -> None:
+    times = Counter(recorded.path.resolve() for recorded in evaluations)
+    for path, count in times.items():
+        if count > 1:
+            raise EvaluationError(str(path), "given twice", "Each evaluation is of another model or training")
+
+
 def _otherwise(recorded: Recorded, answers: Answers, dataset: Dataset) -> list[str]:
     """Return a note on covers that an evaluation calls otherwise than the game did.
 
@@ -306,30 +322,41 @@ def _otherwise(recorded: Recorded, answers: Answers, dataset: Dataset) -> list[s
     return notes
 
 
-def _beside(rival: Rival, answers: Answers, weights: NDArray[Any] | None) -> dict[str, Any]:
+def _beside(rival: Rival, answers: Answers, *, resamples: int, seed: int) -> dict[str, Any]:
     """Return how people stand beside a model, on the answers about covers that it was asked about."""
     asked = ~np.isnan(rival.right)
-    drawn = None if weights is None else weights[:, asked]
+    players, covers = answers.players[asked], answers.covers[asked]
+    # drawn of those that met this model: of all others there is nothing to draw
+    drawn = resampled_players(players, covers, resamples=resamples, seed=seed)
     one, two = answers.right[asked], rival.right[asked]
-    found = paired(one, two, answers.players[asked], covers=answers.covers[asked])
-    count = len(np.unique(answers.players[asked]))
-    alone = count == 1
-    sure = found.p < 1 - LEVEL and (alone or count >= FEW_PLAYERS)
-    ahead = "people" if found.difference > 0 else rival.name
-    told = {
+    found = paired(one, two, players, covers=covers, weights=drawn)
+    return {
         "model": rival.name,
         "source": rival.source,
         "n": int(asked.sum()),
-        "players": count,
-        "covers": len(np.unique(answers.covers[asked])),
+        "players": len(np.unique(players)),
+        "covers": len(np.unique(covers)),
         "people": rate(one, drawn),
         "accuracy": rate(two, drawn),
         "difference": figure_of(found.difference, found.low, found.high),
-        "p": plain(found.p),
+        "p": found.p,
         "test": found.test,
-        "better": ahead if sure else None,
     }
-    return told | {"words": _beside_in_words(told, alone)}
+
+
+def _corrected(
+    guessing: Mapping[str, Any], models: Sequence[Mapping[str, Any]]
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return how people stand beside guessing and each model, with each p corrected for how many there are of them."""
+    p, *ps = holm([beside["p"] for beside in (guessing, *models)])
+    told = []
+    for model, p_holm in zip(models, ps, strict=True):
+        alone = model["players"] == 1
+        sure = p_holm < SIGNIFICANT and (alone or model["players"] >= FEW_PLAYERS)
+        ahead = "people" if model["difference"]["value"] > 0 else model["model"]
+        row = {**model, "p_holm": p_holm, "better": ahead if sure else None}
+        told.append(row | {"words": _beside_in_words(row, alone=alone, pairs=1 + len(models))})
+    return {**guessing, "p_holm": p}, told
 
 
 # -------------------------------------------------------------------------------- words
@@ -339,7 +366,7 @@ def in_words(told: Mapping[str, Any]) -> list[str]:
     """Return what the figures say, a sentence each: how good people are, how far they agree, and beside each model."""
     n, players = told["n"], told["players"]
     who = "One player gave" if players == 1 else f"{players:,} players gave"
-    answers = f"{n:,} {'answer' if n == 1 else 'answers'} about {told['covers']:,} covers"
+    answers = f"{_counted(n, 'answer')} about {_counted(told['covers'], 'cover')}"
     usual = f"always guessing the commonest genre of train gets {_share(told['guessing'])}"
     says = [f"{who} {answers}: {_share(told['accuracy'], ends=True)} are right; {usual} on the same covers."]
     shared, agreed = told["alpha"]["covers"], told["alpha"]["value"]
@@ -348,22 +375,22 @@ def in_words(told: Mapping[str, Any]) -> list[str]:
     elif agreed is not None:
         ends = _ends(told["alpha"], 1.0, 2)
         scale = "1 is agreeing always, 0 as often as by chance"
-        covers = f"{shared:,} {'cover' if shared == 1 else 'covers'} that two or more saw"
+        covers = f"{_counted(shared, 'cover')} that two or more saw"
         shown = f"{agreed:.2f}".replace("-", "−")
         says.append(f"Krippendorff's alpha is {shown}{ends} over {covers}; {scale}.")
     return says + [model["words"] for model in told["models"]]
 
 
-def _beside_in_words(told: Mapping[str, Any], alone: bool) -> str:
+def _beside_in_words(told: Mapping[str, Any], *, alone: bool, pairs: int) -> str:
     """Return how people and a model differ, told from the side of the one that is ahead."""
     value, people_are = told["difference"]["value"], "The one player is" if alone else "People are"
     turned = told["difference"] if value >= 0 else _turned(told["difference"])
     size = f"{100 * abs(value):.1f}".removesuffix(".0")
     points = f"{size} {'point' if size == '1' else 'points'}"
-    p = "" if told["p"] is None else "; p < 0.001" if told["p"] < 0.001 else f"; p = {told['p']:.2g}"
+    p = "p < 0.001" if told["p_holm"] < 0.001 else f"p = {told['p_holm']:.2g}"
     ends = _ends(turned, 100.0, 1)
-    facts = f"{ends.removesuffix(')')}{p})" if ends else f" ({p.removeprefix('; ')})" if p else ""
-    on = f"on {told['n']:,} answers about the same {told['covers']:,} covers"
+    facts = f"{ends.removesuffix(')') + '; ' if ends else ' ('}{p} after Holm over {pairs} pairs)"
+    on = f"on {_counted(told['n'], 'answer')} about the same {_counted(told['covers'], 'cover')}"
     if told["better"] == "people":
         return f"{people_are} better than {told['model']} by {points}{facts}, {on}."
     if told["better"]:
@@ -372,6 +399,10 @@ def _beside_in_words(told: Mapping[str, Any], alone: bool) -> str:
     ahead = who if value > 0 else told["model"]
     gap = f"{ahead} {'are' if ahead == 'people' else 'is'} ahead by {points}{facts}" if value else f"level{facts}"
     return f"Can't tell {who} from {told['model']}: {gap}, {on}."
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count:,} {word if count == 1 else f'{word}s'}"
 
 
 def _turned(figure: Figure) -> Figure:

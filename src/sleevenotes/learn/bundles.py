@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sleevenotes.covers.files import read_json
+from sleevenotes.covers.tasks import KINDS
 from sleevenotes.errors import ModelError
 from sleevenotes.learn.calibration import Floats
 from sleevenotes.learn.extractors import NetworkExtractor
@@ -59,7 +60,8 @@ class Bundle(Model):
         Raises
         ------
         ModelError
-            Where the folder holds none, one of a newer format, or one whose graph is not the one that was exported.
+            Where the folder holds none, one of a newer format or with a damaged file, or one whose graph is not the one
+            that was exported.
         """
         folder = Path(folder)
         path = bundle_in(folder)
@@ -86,6 +88,12 @@ class Bundle(Model):
             In any case.
         """
         raise self._refusal("a bundle, whose head is inside of its graph")
+
+    @cached_property
+    def sha256(self) -> str:
+        """That of the model that it was made of, as it says what that says; of its graph where that is not told."""
+        origin = self.card.get("model")  # which a bundle from elsewhere may lack
+        return str((origin.get("sha256") if isinstance(origin, dict) else None) or self.graph.sha256)
 
     @cached_property
     def extractor(self) -> NetworkExtractor:
@@ -142,4 +150,22 @@ def _read(path: Path) -> dict[str, Any]:
         lacking = ["file and sha256 of its graph"]
     if lacking:
         raise ModelError(str(path), f"no {', '.join(lacking)} in it", cure=AGAIN)
+    odd = [key for key, fits in _fitting(told).items() if not fits]
+    if odd:
+        raise ModelError(str(path), f"{', '.join(odd)} can't be made sense of", "What `export` writes", AGAIN)
     return told
+
+
+def _fitting(told: Mapping[str, Any]) -> dict[str, bool]:
+    """Return whether what a program relies on is of its kind: such a file may come from anywhere."""
+    genres, calibration, pixels = (told[key] for key in ("genres", "calibration", "preprocessing"))
+    temperature = calibration.get("temperature") if isinstance(calibration, dict) else None
+    size_px = pixels.get("size_px") if isinstance(pixels, dict) else None
+    return {
+        "name": isinstance(told["name"], str),
+        "task": told["task"] in KINDS,
+        "genres": isinstance(genres, list) and bool(genres) and all(isinstance(genre, str) for genre in genres),
+        "tree": isinstance(told["tree"], list),
+        "calibration": isinstance(temperature, (int, float)) and temperature > 0,
+        "preprocessing": isinstance(size_px, int) and size_px > 0,
+    }

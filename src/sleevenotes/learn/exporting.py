@@ -41,9 +41,9 @@ from sleevenotes.learn.extractors import (
     ViewedExtractor,
 )
 from sleevenotes.learn.graphs import Graph
-from sleevenotes.learn.model import BATCH, CARD_NAME, WEIGHTS_NAME, Model, read_weights
+from sleevenotes.learn.model import BATCH, WEIGHTS_NAME, Model, read_weights
 from sleevenotes.learn.networks import rebuilt
-from sleevenotes.learn.onnx import INPUT, OnnxNetwork
+from sleevenotes.learn.onnx import INPUT, OnnxNetwork, first_line
 from sleevenotes.learn.readings import Reading
 
 TOLERANCE = 1e-4
@@ -133,8 +133,8 @@ def exported(model: Model, covers: Path | None = None) -> Exported:
     ------
     ModelError
         Where something of the model can't be said in ONNX, or a proba differs by more than 1e-4.
-    SourceError
-        Where there is no cover in the folder.
+    SourceError, DatasetError
+        Where there is no cover in the folder, or its table can't be read.
     """
     told = card_of(model)
     graph = graph_of(model, told)
@@ -167,7 +167,7 @@ def card_of(model: Model) -> dict[str, Any]:
             "outputs": {PROBA: numbers, LOGITS: numbers, FEATURES: features},
         },
         "model": {
-            "sha256": sha256((model.folder / CARD_NAME).read_bytes()),
+            "sha256": model.sha256,
             "dataset": {key: dataset[key] for key in ("name", "fingerprint") if key in dataset},
             "seed": model.card.get("seed"),
         },
@@ -185,9 +185,7 @@ def graph_of(model: Model, told: Mapping[str, Any]) -> bytes:
     ModelError
         Where something of it can't be said in ONNX.
     """
-    import onnx
-
-    forms = {key: onnx.load(path) for key, path in _forms(model)}
+    forms = {key: _read(path) for key, path in _forms(model)}
     graph = Graph(max([graphs.LEAST_OPSET, *map(graphs.opset_of, forms.values())]))
     features = graph.add("Identity", _features(graph, model, forms), name=FEATURES)
     logits = graphs.logits(graph, features, model.head, LOGITS)
@@ -196,6 +194,19 @@ def graph_of(model: Model, told: Mapping[str, Any]) -> bytes:
     outputs = {name: side["shape"][1] for name, side in told["graph"]["outputs"].items()}
     kept = ("format", "name", "version", "task", "genres", "tree", "preprocessing", "calibration")
     return graph.built(model.size_px, outputs, {f"sleevenotes.{key}": _text(told[key]) for key in kept})
+
+
+def _read(path: Path) -> Any:
+    import onnx
+
+    try:
+        form = onnx.load(path)
+    except Exception as cause:  # protobuf raises classes of its own making
+        found = f"no ONNX file that can be read ({first_line(cause)})"
+        raise ModelError(str(path), found, cure="Train the model again") from cause
+    if not form.graph.output:  # as of an empty file, in which protobuf sees nothing wrong
+        raise ModelError(str(path), "no network in it", cure="Train the model again")
+    return form
 
 
 def _text(value: object) -> str:
@@ -397,8 +408,8 @@ def pixels_to_check(source: Path | None, size_px: int) -> tuple[NDArray[np.uint8
 
     Raises
     ------
-    SourceError
-        Where no cover of it can be read.
+    SourceError, DatasetError
+        Where no cover of it can be read, or its table can't be.
     """
     own = [] if source is None else _readable(Path(source), size_px)
     drawn = [resize(_drawn(number), size_px) for number in range(CHECKED_COVERS - len(own))]
@@ -407,9 +418,10 @@ def pixels_to_check(source: Path | None, size_px: int) -> tuple[NDArray[np.uint8
 
 def _readable(source: Path, size_px: int) -> list[NDArray[np.uint8]]:
     if not source.is_dir():
-        raise SourceError(str(source), "no such folder", "a dataset, or a folder with covers")
+        lacking = "a file" if source.is_file() else "no such folder"
+        raise SourceError(str(source), lacking, "a dataset, or a folder with covers")
     if (source / CSV_NAME).is_file():
-        paths: Sequence[Path] = Dataset.open(source).paths
+        paths: Sequence[Path] = Dataset.open(source, files=False).paths
     else:
         paths = [path for path in walk(source)[0] if is_cover(path)]
     chosen = (

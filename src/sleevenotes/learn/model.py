@@ -31,6 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sleevenotes.covers.genre_tree import respect
+from sleevenotes.covers.images import sha256
 from sleevenotes.covers.pixels import iter_covers
 from sleevenotes.covers.tasks import Kind
 from sleevenotes.errors import CoverError, ModelError
@@ -186,6 +187,11 @@ class Model:
     def baseline(self) -> Model | None:
         """The colour baseline that was trained beside this model; None for the baseline itself."""
         return None if self.name == BASELINE_NAME else Model.load(self.folder / BASELINE_NAME)
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 of its card, by which evaluations, maps and answers of the game know it again."""
+        return sha256((self.folder / CARD_NAME).read_bytes())
 
     @cached_property
     def learnt_from(self) -> list[dict[str, str]]:

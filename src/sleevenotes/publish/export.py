@@ -15,8 +15,8 @@ has it is whole.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from sleevenotes.covers.files import replacing, write_json
 from sleevenotes.errors import EvaluationError, ModelError
 from sleevenotes.learn.bundles import GRAPH_NAME
 from sleevenotes.learn.exporting import Checked, Exported, exported
-from sleevenotes.learn.model import BUNDLE_NAME, CARD_NAME, CONFIG_NAME, MODEL_TYPE, WEIGHTS_NAME, Model, bundle_in
+from sleevenotes.learn.model import BUNDLE_NAME, CONFIG_NAME, MODEL_TYPE, WEIGHTS_NAME, Model, bundle_in
 from sleevenotes.publish.model_card import Sources, model_card
 from sleevenotes.publish.results import AUDIT_NAME, EVALUATION_NAME, read_audit, read_evaluation
 
@@ -73,14 +73,16 @@ def export_bundle(model: Model, out: Path, *, covers: Path | None = None) -> Wri
     Raises
     ------
     ModelError
-        Where the folder holds something else, something can't be said in ONNX, or the graph differs by more than 1e-4.
+        Where the folder holds something else or can't be written to, something can't be said in ONNX, or the graph
+        differs by more than 1e-4.
+    SourceError, DatasetError
+        Where there is no cover to check it on.
     """
     _refuse_foreign(out, BUNDLE_NAME)
     made = exported(model, covers)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / BUNDLE_NAME).unlink(missing_ok=True)
-    _write_bytes(out / GRAPH_NAME, made.graph)
-    write_json(out / BUNDLE_NAME, made.told)
+    with _rewritten(out, BUNDLE_NAME):
+        _write_bytes(out / GRAPH_NAME, made.graph)
+        write_json(out / BUNDLE_NAME, made.told)
     return Written(out, made.checked, len(made.graph))
 
 
@@ -101,7 +103,7 @@ def export_hub(
 
     Raises
     ------
-    ModelError
+    ModelError, SourceError, DatasetError
         As `export_bundle` does.
     EvaluationError
         Where the folder that was named has no evaluation, or one of another model.
@@ -113,11 +115,10 @@ def export_hub(
         _refuse_other_model(figures, measured, model)
     judged = find_audit(figures.parent, measured) if figures and measured else None
     made = exported(model, covers)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / CONFIG_NAME).unlink(missing_ok=True)
     audit = read_audit(judged) if judged else None
     card = model_card(Sources(made.told, model.card, measured, audit, licence))
-    _write_hub(out, model, made, card)
+    with _rewritten(out, CONFIG_NAME):
+        _write_hub(out, model, made, card)
     return Written(out, made.checked, len(made.graph), figures, judged)
 
 
@@ -194,8 +195,7 @@ def find_audit(folder: Path, evaluation: Mapping[str, Any]) -> Path | None:
 
 def _is_of_another(evaluation: Mapping[str, Any], model: Model) -> bool:
     judged = evaluation.get("model_sha256")
-    own = hashlib.sha256((model.folder / CARD_NAME).read_bytes()).hexdigest()
-    return (bool(judged) and judged != own) or list(evaluation["genres"]) != list(model.genres)
+    return (bool(judged) and judged != model.sha256) or list(evaluation["genres"]) != list(model.genres)
 
 
 def _refuse_other_model(path: Path, evaluation: Mapping[str, Any], model: Model) -> None:
@@ -218,6 +218,18 @@ def _refuse_foreign(out: Path, telling: str) -> None:
             "an empty folder, or an earlier export of its kind",
         )
         raise ModelError(str(out), found_there, expected, "Name another with -o")
+
+
+@contextmanager
+def _rewritten(out: Path, telling: str) -> Iterator[None]:
+    """Make a folder ready to be written to, without the file that tells what it is, which whoever writes puts last."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / telling).unlink(missing_ok=True)
+        yield
+    except OSError as cause:
+        cure = "Make room or give yourself the right to write there, or name another with -o"
+        raise ModelError(str(out), f"can't be written ({cause.strerror})", cure=cure) from cause
 
 
 def _lasting(folder: Path) -> list[Path]:

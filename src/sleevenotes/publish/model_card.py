@@ -128,8 +128,9 @@ def _opening(sources: Sources) -> list[str]:
 
 def _use(sources: Sources) -> list[str]:
     size = sources.told["preprocessing"]["size_px"]
+    sets = " --coverage 0.9" if sources.told["calibration"].get("sets") else ""  # early models have none
     return [
-        "    sleevenotes predict FOLDER cover.jpg --max-risk 0.4 --coverage 0.9",
+        f"    sleevenotes predict FOLDER cover.jpg --max-risk 0.4{sets}",
         "",
         "where FOLDER is this one. Or with nothing but ONNX Runtime, NumPy and Pillow:",
         "",
