@@ -14,6 +14,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from covers_for_tests import draw
+from sleevenotes.collect.guesses import read_guesses
 from sleevenotes.covers.dataset import Dataset, from_columns
 from sleevenotes.covers.files import write_json
 from sleevenotes.covers.images import decode, encode, probe, sha256
@@ -22,7 +23,10 @@ from sleevenotes.covers.tasks import Task
 from sleevenotes.errors import EvaluationError
 from sleevenotes.judge import cover_map as cover_maps
 from sleevenotes.judge.evaluation import evaluate
+from sleevenotes.learn import exporting
+from sleevenotes.learn.bundles import loaded
 from sleevenotes.learn.model import Model
+from sleevenotes.publish.export import export_bundle
 from sleevenotes.publish.web.app import make_app
 from sleevenotes.publish.web.browsing import SORTS, Shelf, Wish, artist_count, found, genre_counts, shelved
 from sleevenotes.publish.web.limits import Limits
@@ -45,6 +49,17 @@ def judged(color_model: Model, single: Dataset, tmp_path_factory: pytest.TempPat
 def client(color_model: Model, copied: Dataset, judged: Path) -> Iterator[TestClient]:
     with TestClient(make_app(Service(color_model, copied, judged), Limits())) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def bundle(color_model: Model, tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """The model as `export` gives it away: with neither card nor head, and without the covers that it learnt from."""
+    folder = tmp_path_factory.mktemp("exported") / "bundle"
+    with quickly(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exporting, "CHECKED_COVERS", 4)
+        patch.setattr(exporting, "DRAWN_PX", 32)
+        export_bundle(color_model, folder)
+    return loaded(folder)
 
 
 def ask(client: TestClient, path: str, **query: Any) -> Any:
@@ -141,6 +156,16 @@ def test_a_parent_in_the_tree_has_its_childrens_covers():
     assert found(shelf, Wish(verdict="right")).tolist() == [1]
 
 
+def test_a_genre_that_a_collection_never_names_is_neither_right_nor_wrong(tmp_path: Path):
+    write_json(tmp_path / "split.json", {"task": "multi", "genres": ["folk", "jazz", "rock"], "known": {"a": ["folk"]}})
+    columns = {"file_name": ["1", "2", "3"], "genres": ["folk"] * 3, "collection": ["a", "a", "b"]}
+    dataset = from_columns(tmp_path, columns)
+    shelf = shelf_of(
+        dataset, {"1": ("rock", 0.8), "2": ("folk", 0.9), "3": ("rock", 0.7)}, Task("multi", ("folk", "jazz", "rock"))
+    )
+    assert [found(shelf, Wish(verdict=verdict)).tolist() for verdict in ("unseen", "right", "wrong")] == [[0], [1], [2]]
+
+
 def test_ten_thousand_covers_are_searched_quickly():
     dataset = table_of(10_000, artist=lambda at: f"artist {at % 997}", split=lambda at: ["train", "test"][at % 2])
     shelf = shelf_of(dataset, {name: ("folk", at / 10_000) for at, name in enumerate(dataset.file_names[::2])})
@@ -187,12 +212,44 @@ def test_facets_tell_by_what_covers_can_be_found(client: TestClient):
         assert ask(client, "/covers", genre=each["genre"], limit=0)["total"] == each["covers"] > 0
 
 
+def test_an_evaluation_that_was_made_since_is_seen(color_model: Model, copied: Dataset, tmp_path: Path):
+    evaluate(color_model, copied, tmp_path / "results", resamples=20)
+    with TestClient(make_app(Service(color_model, copied, tmp_path / "results"), Limits())) as client:
+        asked = {split: ask(client, "/covers", split=split, limit=0)["total"] for split in ("valid", "test")}
+        assert ask(client, "/covers", split="valid", verdict="unseen", limit=0)["total"] == asked["valid"]
+        evaluate(color_model, copied, tmp_path / "results", split="valid", resamples=20)
+        assert ask(client, "/covers", split="valid", verdict="unseen", limit=0)["total"] == 0
+        assert ask(client, "/covers", split="test", verdict="unseen", limit=0)["total"] == asked["test"]
+
+
 def test_an_evaluation_of_another_model_says_nothing_of_these_covers(small_model: Model, copied: Dataset, judged: Path):
     with TestClient(make_app(Service(small_model, copied, judged), Limits())) as client:
         assert ask(client, "/covers", verdict="unseen")["total"] == 200
         told = ask(client, "/model")
     assert told["figures"] is None
     assert "is of another model" in told["missing"][0]
+
+
+def test_a_bundle_has_the_results_of_the_model_that_it_was_made_of(
+    bundle: Model, client: TestClient, copied: Dataset, judged: Path, color_model: Model
+):
+    with TestClient(make_app(Service(bundle, copied, judged), Limits())) as other:
+        for verdict in ("right", "wrong", "unseen"):
+            assert ask(other, "/covers", verdict=verdict)["covers"] == ask(client, "/covers", verdict=verdict)["covers"]
+        told, expected = ask(other, "/model"), ask(client, "/model")
+        for key in ("verdict", "missing", "figures", "confusion"):
+            assert told[key] == expected[key]
+        looked = "The test has been looked at before."  # that stands in a log that does not travel
+        assert told["caveats"] == [each for each in expected["caveats"] if each["heading"] != looked]
+        assert (told["card"]["dataset"], told["card"]["seed"]) == ("single", expected["card"]["seed"])
+        cover = ask(other, f"/covers/{Service.id_of(copied.file_names[0])}")
+        assert (cover["error"], cover["learnt_from"]) == (None, None)
+        assert ask(other, f"/covers/{cover['id']}/similar")["similar"]
+        assert "no network" in refused(other.get(f"{API}/covers/{cover['id']}/explain"), 400, "bad_request")
+        begun = other.post(f"{API}/game/rounds", json={"nickname": "Ada"}).json()
+        other.post(f"{API}/game/rounds/{begun['round']}/answers", json={"number": 1, "genre": "folk"})
+    (guess,) = read_guesses(copied.folder)
+    assert guess.answer.model_sha256 == sha256((color_model.folder / "model.json").read_bytes())
 
 
 @pytest.mark.parametrize(
@@ -253,6 +310,13 @@ def test_a_cover_that_is_gone_or_broken_is_told_without_its_path(client: TestCli
         assert cover["error"].startswith(name)
 
 
+def test_a_file_that_can_not_be_read_is_told_as_a_cover_that_is_none(client: TestClient, copied: Dataset):
+    copied.path(0).unlink()
+    copied.path(0).mkdir()
+    told = refused(client.get(f"{API}/covers/{Service.id_of(copied.file_names[0])}/image"), 422, "bad_cover")
+    assert told.startswith(copied.file_names[0])
+
+
 @pytest.mark.parametrize("name", ["../../etc/passwd", "%2e%2e%2fsplit.json", "0000.png", "0" * 16, "x" * 16, "%00"])
 def test_no_path_reaches_the_disk(client: TestClient, name: str):
     for path in (f"/covers/{name}", f"/covers/{name}/image", f"/covers/{name}/similar", f"/covers/{name}/explain"):
@@ -266,6 +330,7 @@ def test_similar_covers_are_others_with_the_genres_that_they_have_now(client: Te
     told = ask(client, f"/covers/{name}/similar", top=5)["similar"]
     assert len(told) == 5
     assert name not in {each["id"] for each in told}
+    assert len(ask(client, f"/covers/{name}/similar", top=100)["similar"]) == 100
     other = "jazz" if told[0]["genres"] != ["jazz"] else "folk"
     answer = client.patch(f"{API}/covers/{told[0]['id']}", json={"genres": [other], "who": "ann"})
     assert answer.status_code == 200
@@ -384,14 +449,41 @@ def test_a_dataset_that_can_not_be_written_is_told(client: TestClient, copied: D
     assert ask(client, "/changes")["changes"] == []
 
 
-def test_a_server_finishes_what_one_before_it_had_begun(client: TestClient, copied: Dataset, color_model, judged):
+def test_a_server_finishes_what_one_before_it_had_begun(color_model: Model, copied: Dataset):
     name = copied.file_names[0]
     _, change = mend(copied, name, genres=["jazz"], who="ann")
     copied.write()  # as if killed between log and table
     write_json(copied.folder / PENDING_NAME, vars(change))
-    with TestClient(make_app(Service(color_model, Dataset.open(copied.folder), judged), Limits())) as again:
-        assert ask(again, f"/covers/{Service.id_of(name)}")["genres"] == ["jazz"]
+    service = Service.found(color_model.folder, copied.folder)
+    assert service.dataset.genre_lists[0] == Dataset.open(copied.folder).genre_lists[0] == ("jazz",)
+
+
+def test_a_server_finishes_what_a_killed_one_beside_it_had_begun(client: TestClient, copied: Dataset):
+    name = copied.file_names[0]
+    assert ask(client, f"/covers/{Service.id_of(name)}")["genres"] == ["folk"]
+    _, change = mend(copied, name, genres=["jazz"], who="ann")
+    copied.write()  # as if killed between log and table
+    write_json(copied.folder / PENDING_NAME, vars(change))
+    cover = ask(client, f"/covers/{Service.id_of(name)}")
+    assert (cover["genres"], len(cover["changes"])) == (["jazz"], 1)
     assert Dataset.open(copied.folder).genre_lists[0] == ("jazz",)
+
+
+def test_of_two_who_have_seen_the_same_genre_only_the_first_changes_it(client: TestClient, copied: Dataset):
+    name = copied.file_names[0]
+    assert ask(client, f"/covers/{Service.id_of(name)}")["genres"] == ["folk"]
+    holdings, answers = client.app.state.holdings, []  # type: ignore[attr-defined]
+    asked = {"genres": ["jazz"], "who": "ben", "before": ["folk"]}
+    second = threading.Thread(
+        target=lambda: answers.append(client.patch(f"{API}/covers/{Service.id_of(name)}", json=asked))
+    )
+    with holdings._mending:  # the first one is at it
+        second.start()
+        second.join(0.3)
+        holdings.service.replace(mend(copied, name, genres=["metal"], who="ann")[0])
+    second.join()
+    assert "its genres are metal by now" in refused(answers[0], 409, "conflict")
+    assert Dataset.open(copied.folder).genre_lists[0] == ("metal",)
 
 
 def test_several_who_mend_at_once_lose_nothing(client: TestClient, copied: Dataset):
@@ -460,6 +552,27 @@ def test_a_map_that_is_not_there_is_made_in_the_background_once(client, copied, 
     assert calls == [copied.cache / "map"]
     with TestClient(make_app(Service(color_model, copied), Limits())) as again:
         assert len(ask(again, "/map")["points"]) == 50  # kept in the dataset's cache
+
+
+def test_a_bundle_has_the_map_of_the_model_that_it_was_made_of(
+    bundle: Model, color_model: Model, copied: Dataset, tmp_path: Path
+):
+    write_map(tmp_path / "results", color_model, copied)
+    with TestClient(make_app(Service(bundle, copied, tmp_path / "results"), Limits())) as client:
+        assert len(ask(client, "/map")["points"]) == 50
+
+
+def test_a_map_that_does_not_fit_what_is_served_is_told_and_not_made_again(client, copied, small_model, monkeypatch):
+    calls = []
+
+    def of_another(_: Model, dataset: Dataset, out: Path) -> None:
+        calls.append(out)
+        write_map(out, small_model, dataset)
+
+    monkeypatch.setattr(cover_maps, "cover_map", of_another)
+    for _ in range(2):
+        assert "Start the server again" in refused(made(client), 400, "bad_request")
+    assert len(calls) == 1
 
 
 def test_a_map_that_can_not_be_made_is_told(client: TestClient, monkeypatch):

@@ -119,6 +119,13 @@ def test_a_spoilt_or_foreign_evaluation_is_told_and_not_shown(tmp_path: Path):
     assert "no valid JSON" in told(service_of(run)).missing[0]
 
 
+def test_without_a_dataset_the_audit_is_there_all_the_same(tmp_path: Path):
+    run = finished(tmp_path, covers=40, size_px=8)
+    write_audit(tmp_path / "audit", audit())
+    page = ask(service_of(run, dataset=False))
+    assert (page["audit"]["verdict"], page["audit"]["fits"], page["missing"]) == ("broken", True, [])
+
+
 def test_without_a_dataset_figures_are_there_all_the_same(single_run: Finished):
     page = ask(service_of(single_run, dataset=False))
     assert page["figures"][0]["key"] == "accuracy"

@@ -316,12 +316,33 @@ def test_a_map_that_is_being_made_is_waited_for(archive: Archive, opened: Open) 
     page.locator("canvas").wait_for()
 
 
+def test_a_link_that_was_cut_off_is_told_as_a_cover_that_is_not_there(archive: Archive, opened: Open) -> None:
+    page = opened(archive.at("cover/0f34%"))
+    assert "0f34%" in page.locator(".problem").first.inner_text()
+
+
+def test_a_map_that_nobody_waits_for_any_more_is_not_looked_for(archive: Archive, opened: Open) -> None:
+    page = opened(archive.at("browse?genre=jazz"))
+    page.locator(".tile .named").first.click()
+    page.locator(".bar").first.click()
+    page.locator(".map-layers").wait_for()
+    page.route("**/explain*", lambda route: None)
+    page.locator(".bar").nth(1).click()
+    page.get_by_text("Looking where the model looks").wait_for()
+    page.locator(".bar").nth(1).click()
+    page.get_by_text("Looking where the model looks").wait_for(state="detached")
+    assert not page.locator(".map-layers").is_visible()
+
+
 def test_the_models_page_has_the_reports_figures(archive: Archive, opened: Open) -> None:
     told = json.loads((archive.folder.parent / "evaluation.json").read_text(encoding="utf-8"))
     page = opened(archive.at("model"))
     page.locator(".verdict").wait_for()
     assert page.locator(".verdict").inner_text() == told["verdict"]
-    assert page.locator(".headline .value").first.inner_text() == f"{told['accuracy']['value'] * 100:.0f}%"
+    assert (
+        page.locator(".headline .value").first.inner_text()
+        == f"{told['accuracy']['value'] * 100:.0f}\N{NO-BREAK SPACE}%"
+    )
     assert "sleevenotes audit" in page.locator(".missing").inner_text()
     recall = page.locator(".genres").get_by_role("button", name="Recall")
     recall.click()

@@ -69,8 +69,8 @@ def test_a_dropped_cover_gets_the_models_verdict_its_palette_and_what_is_near(
     page.wait_for_selector(VERDICT)
     genres = next(iter(small_model.predict([cover.read_bytes()]))).top(small_model.genres, 3)
     assert page.locator(".bars .bar-genre").all_inner_texts() == [f" {genre}" for genre, _ in genres]
-    assert values(page)[:2] == [f"{proba:.0%}" for _, proba in genres[:2]]
-    assert page.inner_text(VERDICT) == f"{genres[0][0]} {genres[0][1]:.0%}"
+    assert values(page)[:2] == [f"{100 * proba:.0f}\N{NO-BREAK SPACE}%" for _, proba in genres[:2]]
+    assert page.inner_text(VERDICT) == f"{genres[0][0]} {100 * genres[0][1]:.0f}\N{NO-BREAK SPACE}%"
     assert genres[0][0] in page.inner_text("#live")
     page.wait_for_selector(".palette-words li")
     assert "#" in page.locator(".palette-words code").first.inner_text()
@@ -126,7 +126,7 @@ def test_every_tool_changes_what_is_sent_and_says_what_it_did(opened: Open, addr
     drop(page, cover)
     page.wait_for_selector(VERDICT)
     overhear(page)
-    tools = {"crop": "Cropped by 40%", "grey": "Grey", "blur": "Blurred by 30", "hue": "Hue turned by 180°"}
+    tools = {"crop": "Cropped by 40 %", "grey": "Grey", "blur": "Blurred by 30", "hue": "Hue turned by 180°"}
     for name, words in tools.items():
         slide(page, name, "End", 1)
         page.wait_for_selector(f".judge-moved:has-text('{words}: ')")

@@ -147,6 +147,15 @@ def test_genres_of_binary_and_multi_count_covers_too(binary_model, binary, multi
         assert all(0 < each["threshold"] < 1 for each in told["genres"])
 
 
+def test_a_genre_with_others_below_it_has_as_many_covers_as_browsing_finds(multi_model: Model, multi: Dataset):
+    tree = [["jazz", "folk"]]
+    model = Model(multi_model.folder, {**multi_model.card, "tree": tree}, multi_model.head)
+    with TestClient(make_app(Service(model, multi), Limits())) as asked:
+        told = {each["genre"]: each["covers"] for each in asked.get(f"{API}/genres").json()["genres"]}
+        found = asked.get(f"{API}/covers", params={"genre": "folk", "limit": 0}).json()["total"]
+    assert told["folk"] == found == sum(not {"folk", "jazz"}.isdisjoint(each) for each in multi.genre_lists)
+
+
 def test_without_a_dataset_that_is_said(color_model: Model):
     with TestClient(make_app(Service(color_model, None), Limits())) as asked:
         assert asked.get(f"{API}/health").json()["has_dataset"] is False

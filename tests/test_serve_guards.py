@@ -169,6 +169,7 @@ def test_who_lets_others_in_without_a_token_is_warned(service: Service, monkeypa
 
 def test_the_address_shown_is_one_that_can_be_opened():
     assert shown("127.0.0.1", 8000, None) == "http://127.0.0.1:8000/"
+    assert shown("127.0.0.1", 8000, "a+b/c=#1") == "http://127.0.0.1:8000/?token=a%2Bb%2Fc%3D%231"
     assert shown("::1", 80, TOKEN) == f"http://[::1]:80/?token={TOKEN}"
     assert not shown("0.0.0.0", 8000, None).startswith("http://0.0.0.0")
 

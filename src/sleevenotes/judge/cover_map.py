@@ -32,13 +32,12 @@ from numpy.typing import NDArray
 
 from sleevenotes.covers.dataset import SPLITS, Dataset
 from sleevenotes.covers.files import replacing, write_json
-from sleevenotes.covers.images import sha256
 from sleevenotes.covers.tasks import Task
 from sleevenotes.errors import EvaluationError
 from sleevenotes.judge.metrics import average
 from sleevenotes.judge.resampling import group_weights, interval
 from sleevenotes.learn.features import dataset_features
-from sleevenotes.learn.model import CARD_NAME, Model
+from sleevenotes.learn.model import Model
 from sleevenotes.learn.nearest import Nearest
 
 FORMAT = 1
@@ -197,7 +196,7 @@ def _described(model: Model, dataset: Dataset, seed: int, most: int) -> dict[str
     return {
         "format": FORMAT,
         "model": model.name,
-        "model_sha256": sha256((model.folder / CARD_NAME).read_bytes()),
+        "model_sha256": model.sha256,
         "dataset": {
             "name": dataset.folder.resolve().name, "fingerprint": dataset.fingerprint, "covers": len(dataset),
         },

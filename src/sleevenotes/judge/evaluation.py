@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -33,7 +32,7 @@ from sleevenotes.judge.figures import Answers
 from sleevenotes.learn.abstention import Caution, risk_of
 from sleevenotes.learn.conformal import in_set
 from sleevenotes.learn.features import dataset_features
-from sleevenotes.learn.model import BASELINE_NAME, CARD_NAME, SCORINGS_NAME, Model
+from sleevenotes.learn.model import BASELINE_NAME, SCORINGS_NAME, Model
 from sleevenotes.learn.recipes import Options, train
 
 FORMAT = 1
@@ -280,7 +279,7 @@ def _described(model: Model, dataset: Dataset, split: str) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "model": model.name,
-        "model_sha256": hashlib.sha256((model.folder / CARD_NAME).read_bytes()).hexdigest(),
+        "model_sha256": model.sha256,
         "dataset": {
             "name": dataset.folder.resolve().name,
             "fingerprint": dataset.fingerprint,

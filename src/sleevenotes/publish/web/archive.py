@@ -91,7 +91,9 @@ class CoverRow(BaseModel):
     split: str = Field(description="`train`, `valid`, `test`, or empty where it is left out.", examples=["test"])
     predicted: str | None = Field(description="The likeliest genre; null where it was not asked.", examples=["folk"])
     proba: float | None = Field(description="How likely it held that.", examples=[0.61])
-    correct: bool | None = Field(description="Whether the cover has that genre.", examples=[True])
+    correct: bool | None = Field(
+        description="Whether the cover has that genre; null, too, where nobody knows.", examples=[True]
+    )
 
 
 class Covers(BaseModel):
@@ -279,7 +281,7 @@ def whole_cover(holdings: HoldingsHere, id: CoverId) -> dict[str, Any]:
     dataset = shelf.dataset
     name, digest = dataset.file_names[row], dataset.column("sha256")[row]
     width, height = (dataset.covers[side][row] for side in ("width", "height"))
-    learnt_from = holdings.learnt_from
+    learnt_from = holdings.service.learnt_from
     return (
         told_of(shelf, row)
         | _said_now(holdings, row)
@@ -341,9 +343,7 @@ async def similar_covers(
     top: Annotated[int, Query(ge=1, le=MOST_SIMILAR, description="How many.")] = TOP,
 ) -> dict[str, Any]:
     """Find the covers that are nearest to one, as the model sees them; it is none of them itself."""
-    told = await desk.slowly(
-        lambda: neighbors(holdings.service, _upload(holdings, id), desk.limits, top=min(top + 1, MOST_SIMILAR))
-    )
+    told = await desk.slowly(lambda: neighbors(holdings.service, _upload(holdings, id), desk.limits, top=top + 1))
     return told | {"similar": [each for each in told["similar"] if each["id"] != id][:top]}
 
 

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from sleevenotes.covers.dataset import SPLITS, Dataset
 from sleevenotes.covers.genre_tree import upwards
 from sleevenotes.covers.mending import known_genres
-from sleevenotes.covers.tasks import Task
+from sleevenotes.covers.tasks import COLLECTION, Task
 
 Sort = Literal["file_name", "artist", "album", "year", "genre", "split", "predicted", "proba", "correct"]
 Verdict = Literal["right", "wrong", "unseen"]
@@ -85,7 +85,7 @@ class Shelf:
     proba
         How likely it held that, (n,); NaN where it was not asked.
     correct
-        `RIGHT`, `WRONG` or `UNSEEN`, (n,).
+        `RIGHT`, `WRONG`, or `UNSEEN` where it was not asked or nobody knows, (n,).
     named
         The genres of each, and those that it has by the task.
     """
@@ -160,11 +160,13 @@ def shelved(dataset: Dataset, ids: Sequence[str], said: Said, task: Task) -> She
     task
         Under which it was right or wrong.
     """
-    named = _named(dataset, task)
+    named = names_under(dataset, task)
     answers = [said.get(name) for name in dataset.file_names]
+    known = (dataset.settings.get("known") or {}) if task.kind == "multi" else {}
+    collections = dataset.column(COLLECTION) if known else [""] * len(dataset)
     correct = [
-        UNSEEN if answer is None or not names else RIGHT if answer[0] in names else WRONG
-        for answer, names in zip(answers, named, strict=True)
+        _verdict(answer, names, known.get(collection))
+        for answer, names, collection in zip(answers, named, collections, strict=True)
     ]
     return Shelf(
         dataset,
@@ -218,8 +220,15 @@ def _mask(shelf: Shelf, wish: Wish) -> NDArray[np.bool_]:
     return mask
 
 
-def _named(dataset: Dataset, task: Task) -> list[frozenset[str]]:
-    """Return the genres of each cover, and those that it has by the task."""
+def _verdict(answer: tuple[str, float] | None, names: frozenset[str], known: Sequence[str] | None) -> int:
+    """Return whether an answer was right; `known` are the genres that the cover's collection names, None for all."""
+    if answer is None or not names or (known is not None and answer[0] not in known):
+        return UNSEEN
+    return RIGHT if answer[0] in names else WRONG
+
+
+def names_under(dataset: Dataset, task: Task) -> list[frozenset[str]]:
+    """Return the genres of each cover, and those that it has by a task: by the tree, or as the rest of two."""
     above = upwards(task.tree)
     named = [frozenset(genres).union(*(above.get(genre, ()) for genre in genres)) for genres in dataset.genre_lists]
     if task.kind != "binary":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from pydantic import BaseModel, Field
 
 from sleevenotes.covers.dataset import from_columns
 from sleevenotes.covers.genre_tree import in_order
-from sleevenotes.covers.images import sha256
 from sleevenotes.errors import SleevenotesError
+from sleevenotes.learn.bundles import Bundle
 from sleevenotes.learn.model import CARD_NAME, SCORINGS_NAME
 from sleevenotes.publish.audit_section import COMMAND, by_verdict, ruling
 from sleevenotes.publish.caveats import caveats
@@ -25,10 +26,12 @@ from sleevenotes.publish.figure_sections import BASELINE_MEANINGS, BASELINES, FI
 from sleevenotes.publish.results import (
     AUDIT_NAME,
     EVALUATION_NAME,
+    Audit,
     Results,
     estimate,
     number,
     read,
+    read_audit,
     read_evaluation,
 )
 from sleevenotes.publish.web.service import Service, ServiceHere
@@ -150,7 +153,7 @@ class AuditTold(BaseModel):
     verdict: str = Field(description="The worst of all.", examples=["clean"])
     words: str = Field(description="What was found, in a sentence.")
     model: str | None = Field(description="The model that was audited; null where the dataset alone was.")
-    fits: bool = Field(description="Whether it is of the dataset as it is now.")
+    fits: bool = Field(description="Whether it is of the dataset as it is now; true where none is served.")
     findings: list[Finding]
 
 
@@ -224,7 +227,7 @@ def fits(evaluation: Mapping[str, Any], service: Service) -> bool:
     """Return whether an evaluation is of the model that is served."""
     judged = evaluation.get("model_sha256")
     if judged:
-        return bool(judged == sha256((service.model.folder / CARD_NAME).read_bytes()))
+        return bool(judged == service.model_sha256)
     return list(evaluation.get("genres") or ()) == list(service.model.genres)  # of before hashes were written
 
 
@@ -237,7 +240,7 @@ def told(service: Service) -> ModelTold:
     if known is not None and audit is None:
         missing.append(f"The dataset was not audited. Run `{COMMAND}`.")
     return ModelTold(
-        card=_card(service.model.card),
+        card=_card(_made_of(service.model.card)),
         verdict=None if known is None else str(known["verdict"]),
         missing=missing,
         split=None if known is None else str(known.get("split", "test")),
@@ -275,11 +278,7 @@ def _results(service: Service, missing: list[str]) -> Results | None:
         missing.append("The model was not evaluated. Run `sleevenotes evaluate MODEL DATASET`.")
         return None
     try:
-        if service.has_dataset:
-            found = read(service.dataset.folder, service.model.folder, path)
-        else:
-            nothing = from_columns(service.model.folder, {"file_name": [], "genres": []})
-            found = Results(nothing, read_evaluation(path), service.model.card)
+        found = _read(service, path)
     except SleevenotesError as error:
         missing.append(error.sentence)
         return None
@@ -289,6 +288,25 @@ def _results(service: Service, missing: list[str]) -> Results | None:
         )
         return None
     return found
+
+
+def _read(service: Service, path: Path) -> Results:
+    """Read an evaluation, and what lies around it, the dataset and the model; a bundle has nothing around it."""
+    if service.has_dataset and not isinstance(service.model, Bundle):
+        return read(service.dataset.folder, service.model.folder, path)
+    nothing = from_columns(service.model.folder, {"file_name": [], "genres": []})
+    dataset = service.dataset if service.has_dataset else nothing
+    places = (path.parent / "audit" / AUDIT_NAME, path.parent / AUDIT_NAME)
+    audit = next((Audit(place.parent, read_audit(place)) for place in places if place.is_file()), None)
+    if audit is not None and service.has_dataset:
+        audit = replace(audit, fits=(audit.told.get("dataset") or {}).get("fingerprint") == dataset.fingerprint)
+    return Results(dataset, read_evaluation(path), _made_of(service.model.card), audit=audit)
+
+
+def _made_of(card: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a model's card; of a bundle, with what it tells of the model that it was made of."""
+    origin = card.get("model")
+    return {**origin, **card} if isinstance(origin, dict) else card
 
 
 # -------------------------------------------------------------------------------- its parts

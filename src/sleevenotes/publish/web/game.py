@@ -8,8 +8,6 @@ without any name, and asked about one by one; what is answered is kept at once (
 
 from __future__ import annotations
 
-import hashlib
-import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +28,6 @@ from sleevenotes.covers.tasks import Task
 from sleevenotes.errors import CoverError, DatasetError, SleevenotesError, SplitError, StoreBusy, did_you_mean
 from sleevenotes.judge.people import Answers
 from sleevenotes.judge.players import rate, resampled_players, too_few
-from sleevenotes.learn.model import CARD_NAME, LEARNT_NAME
 from sleevenotes.publish.web.problems import Problem, documented, unknown
 from sleevenotes.publish.web.service import Service, ServiceHere
 
@@ -244,7 +241,7 @@ class Game:
         with self._lock:
             if self._deck is None or self._deck.dataset is not dataset:
                 try:
-                    self._deck = Deck.of(dataset, self._learnt)
+                    self._deck = Deck.of(dataset, self.service.learnt_from or frozenset())
                 except SplitError as error:
                     raise Problem("conflict", error) from error
             return self._deck
@@ -257,20 +254,6 @@ class Game:
             if self._guesses is None:
                 self._guesses = _kept(lambda: Guesses.open(folder))
             return self._guesses
-
-    @cached_property
-    def model_sha256(self) -> str:
-        """By which the model is known again: of its card, as in an evaluation."""
-        model = self.service.model
-        card = model.folder / CARD_NAME
-        return hashlib.sha256(card.read_bytes() if card.is_file() else json.dumps(model.card).encode()).hexdigest()
-
-    @property
-    def _learnt(self) -> frozenset[str]:
-        model = self.service.model
-        if not (model.folder / LEARNT_NAME).is_file():  # a bundle does not tell
-            return frozenset()
-        return frozenset(row["sha256"] for row in model.learnt_from)
 
     def ask(self, cover: Dealt, genres: tuple[str, ...]) -> tuple[str, float] | None:
         """Return which of some genres the model holds the likeliest, and how likely; None where it can't tell."""
@@ -287,7 +270,7 @@ class Game:
         """Return how people stand; worked out anew where somebody answered since."""
         found, deck = _kept(self.guesses.all), self.deck
         if self._standing is None or self._standing[0] != len(found):
-            self._standing = (len(found), _standing(found, deck.expected, self.model_sha256))
+            self._standing = (len(found), _standing(found, deck.expected, self.service.model_sha256))
         return self._standing[1]
 
 
@@ -436,7 +419,7 @@ def _cover(game: Game, found: Round, number: int) -> Dealt:
 def _answered(game: Game, found: Round, cover: Dealt, guessed: Guessed) -> Answer:
     genre, proba = game.ask(cover, found.genres) or (None, None)
     truth = game.deck.truth(cover.file_name) or ()
-    given = Answer(truth, guessed.genre, game.service.model.name, game.model_sha256, genre, proba)
+    given = Answer(truth, guessed.genre, game.service.model.name, game.service.model_sha256, genre, proba)
     guesses = game.guesses
     return _kept(lambda: guesses.answer(found.round, guessed.number, given))
 

@@ -10,7 +10,6 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -20,12 +19,9 @@ from fastapi import Depends, Request
 from sleevenotes.covers.dataset import SEPARATOR, Dataset
 from sleevenotes.covers.files import read_json
 from sleevenotes.covers.genres import column_rows
-from sleevenotes.covers.images import sha256
 from sleevenotes.covers.mending import Change, finish, mend, undo
-from sleevenotes.covers.tasks import Task
-from sleevenotes.errors import ChangedMeanwhile, EvaluationError, ModelError, SleevenotesError
-from sleevenotes.learn.model import CARD_NAME
-from sleevenotes.publish.results import MAP_CURE, MAP_NAME, PLACES_NAME, number
+from sleevenotes.errors import ChangedMeanwhile, EvaluationError, SleevenotesError
+from sleevenotes.publish.results import EVALUATION_NAME, MAP_CURE, MAP_NAME, PLACES_NAME, number
 from sleevenotes.publish.web.browsing import Said, Shelf, shelved
 from sleevenotes.publish.web.figures import fits, results_of
 from sleevenotes.publish.web.problems import Problem, busy, unknown
@@ -67,26 +63,20 @@ class Holdings:
     def __init__(self, service: Service) -> None:
         self.service, self.thumbs = service, Thumbs()
         self._shelf: Shelf | None = None
+        self._said: tuple[int, Said] = (0, {})  # when the evaluation was written, and what it says
         self._places: Places | None = None
         self._failure: SleevenotesError | None = None
         self._maker: threading.Thread | None = None
         self._shelving, self._mending, self._mapping = threading.Lock(), threading.Lock(), threading.Lock()
-        self.settle()
-
-    @property
-    def task(self) -> Task:
-        """What the model asks of a cover."""
-        model = self.service.model
-        tree = tuple((str(child), str(parent)) for child, parent in model.card.get("tree") or ())
-        return Task(model.task, model.genres, tree)
 
     def shelf(self) -> Shelf:
         """Return the covers, ready to be browsed."""
         with self._shelving:
-            dataset = self.service.dataset
-            if self._shelf is None or self._shelf.dataset is not dataset:
+            dataset, before = self.service.dataset, self._said
+            said = self._said_by_now()
+            if self._shelf is None or self._shelf.dataset is not dataset or self._said is not before:
                 ids = [Service.id_of(name) for name in dataset.file_names]
-                self._shelf = shelved(dataset, ids, self.said, self.task)
+                self._shelf = shelved(dataset, ids, said, self.service.task)
             return self._shelf
 
     def row(self, name: str) -> int:
@@ -102,29 +92,13 @@ class Holdings:
             raise unknown(f"cover {name}", "not in this dataset", "Look at the dataset again")
         return row
 
-    @cached_property
-    def learnt_from(self) -> frozenset[str] | None:
-        """SHA-256 of each cover that the model learnt from; None where it does not say."""
-        try:
-            return frozenset(row["sha256"] for row in self.service.model.learnt_from)
-        except ModelError:  # such as the model in the box, which comes without that table
-            return None
-
-    @cached_property
-    def said(self) -> Said:
-        """What the model said of covers when it was evaluated; nothing where it was not, or another model was."""
-        from sleevenotes.judge.recorded import read_recorded
-
-        try:
-            recorded = read_recorded(results_of(self.service))
-        except EvaluationError:  # the model's page tells of it
-            return {}
-        if not fits(recorded.evaluation, self.service):
-            return {}
-        genres, best = recorded.task.genres, recorded.proba.argmax(axis=1).tolist()
-        highest = recorded.proba.max(axis=1).clip(0, 1).round(6).tolist()
-        answers = zip(recorded.file_names, best, highest, strict=True)
-        return {name: (genres[at], proba) for name, at, proba in answers}
+    def _said_by_now(self) -> Said:
+        """Return what the model said of covers when it was evaluated, read anew when that was done again."""
+        path = results_of(self.service) / EVALUATION_NAME
+        written = path.stat().st_mtime_ns if path.is_file() else 0
+        if written != self._said[0]:
+            self._said = (written, said_by(self.service))
+        return self._said[1]
 
     # ---------------------------------------------------------------------------- mending
 
@@ -149,19 +123,23 @@ class Holdings:
         SleevenotesError
             Where it can't be done.
         """
-        seen = self.shelf().dataset
-        name, now = seen.file_names[row], seen.genre_lists[row]
-        if before is not None and tuple(before) != now:
-            found = f"its genres are {SEPARATOR.join(now) or 'none'} by now"
-            raise Problem("conflict", ChangedMeanwhile(name, found, cure="Look at it again"))
-        return self._changed(lambda dataset: mend(dataset, name, genres=genres, who=who))
+        name = self.shelf().dataset.file_names[row]
+
+        def change(dataset: Dataset) -> tuple[Dataset, Change]:
+            now = dataset.genre_lists[dataset.file_names.index(name)] if name in dataset.file_names else ()
+            if before is not None and tuple(before) != now:
+                found = f"its genres are {SEPARATOR.join(now) or 'none'} by now"
+                raise ChangedMeanwhile(name, found, cure="Look at it again")
+            return mend(dataset, name, genres=genres, who=who)
+
+        return self._changed(change)
 
     def undo(self, number: int, *, who: str) -> Change:
         """Undo a change, and serve the dataset with it; problems are those of `mend`."""
         return self._changed(lambda dataset: undo(dataset, number, who=who))
 
     def settle(self) -> None:
-        """Finish what a killed process left of a change, such as a server before this one."""
+        """Finish what another process on the same dataset left of a change, where it was killed meanwhile."""
         with self._mending:
             if finish(self.service.dataset.folder):
                 self._reopen()
@@ -214,7 +192,7 @@ class Holdings:
         if not path.is_file() or not table.is_file():
             return None
         told = read_json(path, EvaluationError, MAP_CURE)
-        same_model = told.get("model_sha256") == sha256((self.service.model.folder / CARD_NAME).read_bytes())
+        same_model = told.get("model_sha256") == self.service.model_sha256
         covers = (told.get("dataset") or {}).get("covers")
         rows = [cells for _, cells in column_rows(table, ("file_name", "x", "y"), MAP_CURE)]
         at = {name: (number(x) or 0.0, number(y) or 0.0) for name, x, y in rows}
@@ -237,6 +215,9 @@ class Holdings:
                 folder = dataset.cache / CACHED_MAP if writable else Path(elsewhere)
                 cover_map(self.service.model, dataset, folder)
                 self._places = self._read_map(folder)
+            if self._places is None:  # else it would be made again, and again
+                found = "it is not of the model and the covers that are served, as these changed while it was made"
+                raise EvaluationError("map", found, cure="Start the server again")
         except SleevenotesError as error:
             self._failure = error
         except Exception as error:  # a bug: whoever asks is told, and the log gets the traceback
@@ -244,6 +225,22 @@ class Holdings:
             raise
         finally:
             self._maker = None
+
+
+def said_by(service: Service) -> Said:
+    """Return what a model said of covers when it was evaluated; nothing where it was not, or another model was."""
+    from sleevenotes.judge.recorded import read_recorded
+
+    try:
+        recorded = read_recorded(results_of(service))
+    except EvaluationError:  # the model's page tells of it
+        return {}
+    if not fits(recorded.evaluation, service):
+        return {}
+    genres, best = recorded.task.genres, recorded.proba.argmax(axis=1).tolist()
+    highest = recorded.proba.max(axis=1).clip(0, 1).round(6).tolist()
+    answers = zip(recorded.file_names, best, highest, strict=True)
+    return {name: (genres[at], proba) for name, at, proba in answers}
 
 
 _MAKING = threading.Lock()

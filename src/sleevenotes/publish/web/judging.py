@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Any
@@ -23,6 +24,7 @@ from sleevenotes.learn.abstention import Caution
 from sleevenotes.learn.calibration import Floats
 from sleevenotes.learn.model import Prediction
 from sleevenotes.publish.web.batching import DeskHere, unsqueezed
+from sleevenotes.publish.web.browsing import names_under
 from sleevenotes.publish.web.limits import Limits
 from sleevenotes.publish.web.metrics import CONTENT_TYPE, Metrics
 from sleevenotes.publish.web.problems import documented, of_error
@@ -362,15 +364,11 @@ def _told(
     }
 
 
-def _counts(service: Service) -> dict[str, int] | None:
+def _counts(service: Service) -> Counter[str] | None:
     """Return how many covers of the dataset have each genre; None without one."""
     if not service.has_dataset:
         return None
-    genre_lists, known = service.dataset.genre_lists, service.model.genres
-    counts = {genre: sum(genre in genres for genres in genre_lists) for genre in known}
-    if service.model.task == "binary":  # its second genre is not to have the first
-        counts[known[1]] = sum(bool(genres) and known[0] not in genres for genres in genre_lists)
-    return counts
+    return Counter(genre for names in names_under(service.dataset, service.task) for genre in names)
 
 
 def _as_json(told: dict[str, Any]) -> Response:

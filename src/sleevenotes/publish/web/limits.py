@@ -1,6 +1,6 @@
 """How much a server takes on: what is larger, slower or more than that gets a sentence, never a hang.
 
-Every field is an option of `sleevenotes serve`, or follows from one.
+Those that somebody may want otherwise are options of `sleevenotes serve`.
 """
 
 from __future__ import annotations

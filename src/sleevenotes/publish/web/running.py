@@ -22,6 +22,7 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.datastructures import QueryParams
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import Server
@@ -298,7 +299,7 @@ def shown(host: str, port: int, token: str | None) -> str:
     """Return the address to open; of a server that listens everywhere, that by which others reach this machine."""
     name = own_address(host) if host in ("0.0.0.0", "::") else host
     told = f"[{name}]" if ":" in name else name
-    return f"http://{told}:{port}/" + (f"?token={token}" if token else "")
+    return f"http://{told}:{port}/" + (f"?{QueryParams(token=token)}" if token else "")
 
 
 def own_address(host: str) -> str:

@@ -17,7 +17,8 @@ from fastapi import Depends, Request
 
 from sleevenotes.covers.dataset import CSV_NAME, PARQUET_NAME, Dataset
 from sleevenotes.covers.mending import finish
-from sleevenotes.errors import SleevenotesError
+from sleevenotes.covers.tasks import Task
+from sleevenotes.errors import ModelError, SleevenotesError
 from sleevenotes.judge.similar import CoverIndex
 from sleevenotes.learn import bundles
 from sleevenotes.learn.abstention import Caution
@@ -46,6 +47,11 @@ class Service:
         The folder with evaluation.json, audit.json and map.json; that of the model where none is named.
     max_risk
         Of an answer; over it the page and the API say that they can't tell.
+
+    Attributes
+    ----------
+    model_sha256
+        By which evaluations, maps and answers of the game know the model again.
     """
 
     def __init__(
@@ -53,6 +59,7 @@ class Service:
     ) -> None:
         self.model, self.max_risk = model, max_risk
         self.results = results or model.folder
+        self.model_sha256 = model.sha256  # now: another model may take its folder later
         self._dataset = dataset
         self._making, self._explaining, self._indexing = threading.Lock(), threading.Lock(), threading.Lock()
 
@@ -94,6 +101,20 @@ class Service:
             found = "no dataset is served"
             raise Problem("unknown", SleevenotesError("serve", found, cure="Start it with --dataset DATASET"))
         return self._dataset
+
+    @property
+    def task(self) -> Task:
+        """What the model asks of a cover."""
+        tree = tuple((str(child), str(parent)) for child, parent in self.model.card.get("tree") or ())
+        return Task(self.model.task, self.model.genres, tree)
+
+    @cached_property
+    def learnt_from(self) -> frozenset[str] | None:
+        """SHA-256 of each cover that the model learnt from; None where it does not say."""
+        try:
+            return frozenset(row["sha256"] for row in self.model.learnt_from)
+        except ModelError:  # such as a bundle, which travels without that table
+            return None
 
     @property
     def has_dataset(self) -> bool:

@@ -84,7 +84,7 @@ class Thumbs:
             if known is not None:
                 self._kept.move_to_end(tag)
                 return Picture(known, tag)
-        pixels = decode(path.read_bytes(), where=name)
+        pixels = decode(path, where=name)
         data = encode(fitted(pixels, SIZES_PX[size]), "jpeg", quality=QUALITY[size])
         self._keep(tag, data)
         return Picture(data, tag)

@@ -194,6 +194,7 @@ function tile(link, cover) {
 function said({ predicted, proba, correct }) {
   const sure = ` ${percent(proba)}`;
   if (correct) return el("span", { class: "said right" }, "✓ right,", sure);
+  if (correct === null) return el("span", { class: "said" }, "said ", el("bdi", null, predicted), sure); // nobody knows
   return el("span", { class: "said wrong" }, "✗ said ", el("bdi", null, predicted), sure);
 }
 

@@ -109,6 +109,7 @@ async function explain(screen, genre) {
   if (screen.genre === genre && screen.slider.shown) {
     screen.genre = null;
     screen.bars.press(null);
+    put(screen.mapped); // it may still say that another genre is looked for
     return screen.slider.clear();
   }
   screen.genre = genre;

@@ -53,13 +53,17 @@ export function problem(error) {
   return el("p", { class: "problem", role: "alert" }, error.sentence ?? String(error.message ?? error));
 }
 
-/** A share as a percentage: never "0%" of what is there, nor "100%" of what is not all. */
-export function percent(share, digits = 0) {
+/** So many of a hundred, as the report writes it: no line break parts the sign from the number. */
+export function hundredths(number) {
+  return `${number.toFixed(0)}\u00a0%`;
+}
+
+/** A share as a percentage: never "0 %" of what is there, nor "100 %" of what is not all. */
+export function percent(share) {
   if (share === null || share === undefined || Number.isNaN(share)) return "–";
-  const least = 0.5 / 10 ** (digits + 2);
-  if (share > 0 && share < least) return `<${(1 / 10 ** digits).toFixed(digits)}%`;
-  if (share < 1 && share >= 1 - least) return `>${(100 - 1 / 10 ** digits).toFixed(digits)}%`;
-  return `${(share * 100).toFixed(digits)}%`;
+  if (share > 0 && share < 0.005) return `<${hundredths(1)}`;
+  if (share < 1 && share >= 0.995) return `>${hundredths(99)}`;
+  return hundredths(share * 100);
 }
 
 /** A difference of two shares in points: "+4 points", "−1 point"; "" where it rounds to none. */

@@ -1,6 +1,8 @@
 // "What if": a cover cropped, greyed, blurred, of another hue, or with a region masked. Pure functions on pixels, done here and not
 // by the canvas's filters, which not every browser has, and whose blur lets the paper shine in at the edges.
 
+import { hundredths } from "./dom.js";
+
 export const MOST_PX = 512; // of the longer side of what is sent
 export const UNTOUCHED = Object.freeze({ crop: 0, grey: 0, blur: 0, hue: 0, masks: Object.freeze([]) });
 
@@ -9,11 +11,11 @@ export function untouched({ crop, grey, blur, hue, masks }) {
   return !crop && !grey && !blur && !hue && !masks.length;
 }
 
-/** An edit in words: "cropped by 10%, grey, 1 region masked". */
+/** An edit in words: "cropped by 10 %, grey, 1 region masked". */
 export function told({ crop, grey, blur, hue, masks }) {
   const words = [
-    crop && `cropped by ${crop}%`,
-    grey && (grey === 100 ? "grey" : `${grey}% grey`),
+    crop && `cropped by ${hundredths(crop)}`,
+    grey && (grey === 100 ? "grey" : `${hundredths(grey)} grey`),
     blur && `blurred by ${blur}`,
     hue && `hue turned by ${hue}°`,
     masks.length && `${masks.length} ${masks.length === 1 ? "region" : "regions"} masked`,

@@ -306,7 +306,7 @@ function words({ genres: [first], risk, cant_tell, task }) {
     task === "multi" && el("p", { class: "quiet" }, "Each genre is asked for by itself: the percentages need not add up to 100.")];
 }
 
-/** What a change did to the genre that was likeliest: "Grey: iron hymn 62% → 41%, −21 points." */
+/** What a change did to the genre that was likeliest: "Grey: iron hymn 62 % → 41 %, −21 points." */
 function moved(cover, { genres }) {
   const [first] = cover.verdict.genres;
   const now = genres.find(({ genre }) => genre === first.genre)?.proba ?? 0;

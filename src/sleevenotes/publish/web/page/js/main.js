@@ -15,11 +15,20 @@ const root = document.getElementById("screen");
 let shown = { name: null, screen: null };
 let turn = 0; // the newest change of screen wins
 
+/** Part of a hash; one that is no escaped text, as in a link that was cut off, names nothing. */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 function asked() {
   const [path, query] = location.hash.replace(/^#\/?/, "").split(/\?(.*)/s);
   const [name, id] = path.split("/");
   const known = ALL.has(name) ? name : "judge";
-  return { name: known, params: { id: id ? decodeURIComponent(id) : null, query: new URLSearchParams(query ?? "") } };
+  return { name: known, params: { id: id ? decoded(id) : null, query: new URLSearchParams(query ?? "") } };
 }
 
 async function show({ first = false } = {}) {

@@ -51,6 +51,6 @@ export class MapSlider {
     const at = Number(this.range.value) / 100;
     this.overlay.style.setProperty("opacity", String(Math.min(1, 2 * at)));
     this.heat.style.setProperty("opacity", String(Math.max(0, 2 * at - 1)));
-    this.range.setAttribute("aria-valuetext", at === 0 ? "cover alone" : at === 1 ? "map alone" : `${Math.round(at * 100)}% map`);
+    this.range.setAttribute("aria-valuetext", at === 0 ? "cover alone" : at === 1 ? "map alone" : `${percent(at)} map`);
   }
 }

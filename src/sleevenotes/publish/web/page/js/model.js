@@ -79,14 +79,14 @@ function commands(words) {
 
 // the parts
 
-function headline({ verdict, figures: known, baselines: ways, main, n }) {
+function headline({ verdict, figures: known, baselines: ways, main, n, split }) {
   if (!verdict) return null;
   const own = known.find(({ key }) => key === main);
   const guesses = (ways ?? []).filter(({ key }) => key === "commonest" || key === "share");
   const guessing = guesses.sort((a, b) => (b.value ?? 0) - (a.value ?? 0))[0];
   const color = ways?.find(({ key }) => key === "color");
   const three = [
-    { name: own.name, figure: own, words: `${own.meaning} Measured on ${count(n, "cover")} that it has never seen.` },
+    { name: own.name, figure: own, words: `${own.meaning} Measured on ${count(n, "cover")} ${split === "train" || split === "valid" ? `of ${split}` : "that it has never seen"}.` },
     guessing ? { name: "Guessing", figure: guessing, words: guessing.meaning } : null,
     color ? { name: color.name, figure: color, words: color.meaning } : null,
   ].filter(Boolean);

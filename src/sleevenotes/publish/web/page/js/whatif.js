@@ -5,8 +5,8 @@ import { el, put, say } from "./dom.js";
 import { Masks } from "./masks.js";
 
 const TOOLS = [
-  { name: "crop", words: "Crop", most: 40, step: 2, unit: "% a side" },
-  { name: "grey", words: "Grey", most: 100, step: 5, unit: "%" },
+  { name: "crop", words: "Crop", most: 40, step: 2, unit: "\u00a0% a side" },
+  { name: "grey", words: "Grey", most: 100, step: 5, unit: "\u00a0%" },
   { name: "blur", words: "Blur", most: 30, step: 1, unit: "" },
   { name: "hue", words: "Hue", least: -180, most: 180, step: 10, unit: "°" },
 ];
