@@ -90,7 +90,8 @@ def figures_of(common: Common, dataset: Dataset) -> Figures:
         asked = {"roc_auc": metrics.roc_auc, "average_precision": metrics.average_precision}
         return {name: lambda *given, metric=metric: metric(*given)[..., 0] for name, metric in asked.items()}
     if common.task == "single":
-        return {"accuracy": metrics.accuracy, "ece": metrics.calibration_error, "surest_fifth": surest_fifth}
+        told = {"accuracy": metrics.accuracy, "claimed": claimed, "ece": metrics.calibration_error}
+        return told | {"surest_fifth": surest_fifth}
     covers = replace(Task.of(dataset), genres=common.genres).truth(dataset.genre_lists).sum(axis=0)  # (K,)
     columns = np.argsort(-covers, kind="stable")[:COMMONEST]
 
@@ -104,6 +105,21 @@ def surest_fifth(truth: Any, proba: Any, weights: Any = None) -> Any:
     """Return the accuracy where only the fifth of covers that a model is surest of is answered."""
     right = metrics.correct(truth, proba)
     return metrics.among_surest(right, -proba.max(axis=1), weights, shares=[FIFTH])[..., 0]
+
+
+def claimed(truth: Any, proba: Any, weights: Any = None) -> Any:
+    """Return how often a model holds that it is right, to be compared with how often it is."""
+    return metrics.average(proba.max(axis=1), weights)
+
+
+def ece_of_a_calibrated_model(common: Common, *, draws: int = 200, seed: int = 0) -> dict[str, float]:
+    """Return what calibration error answers have whose proba are true: that of so many, by chance alone."""
+    proba, rng = common.probas["model"], np.random.default_rng(seed)
+    reached = proba.cumsum(axis=1)
+    truths = [(reached > rng.random((len(proba), 1))).argmax(axis=1) for _ in range(draws)]
+    errors = [float(metrics.calibration_error(truth, proba)) for truth in truths]
+    low, high = np.percentile(errors, [2.5, 97.5])
+    return {"value": float(np.mean(errors)), "low": float(low), "high": float(high)}
 
 
 def measured(pooled: Common, each: list[Common], figures: Figures) -> dict[str, Any]:
@@ -169,6 +185,10 @@ def main(words: Sequence[str] | None = None) -> None:
         "groups": len(set(pooled.groups)),
         "figures": measured(pooled, each, figures_of(pooled, Dataset.open(folders[0] / "dataset"))),
     }
+    if pooled.task == "single":
+        found["ece_of_a_calibrated_model"] = {
+            "pooled": ece_of_a_calibrated_model(pooled), "one_seed": ece_of_a_calibrated_model(each[0])
+        }  # fmt: skip
     if asked.against:
         sets = [folders, [asked.against / str(seed) for seed in range(asked.seeds)]]
         names = [str(asked.out), str(asked.against)]

@@ -1,6 +1,6 @@
 """Whether a small network does better for having looked at all covers before it is told any genre.
 
-python benchmarks/warm_up.py JOINED OUT --size 64 --looks 20 --epochs 20 --seeds 2
+python benchmarks/warm_up.py JOINED OUT --size 128 --view 64 --looks 30 --epochs 12 --seeds 2
 
 JOINED is what `box/make_model.py` makes of three collections (OUT/seed-0/joined), or any split dataset; it is only
 read.
@@ -8,7 +8,8 @@ The network of `distilled` first learns to tell two views of a cover from those 
 framework for contrastive learning of visual representations", https://arxiv.org/abs/2002.05709) on every cover outside
 of test, those without a known genre among them. Then it learns the genres of train, from there and, beside it, from
 scratch: the same seeds, covers and settings, once from the genres alone and once taught by MobileNetV2 as well. Printed
-is the smallest loss on valid and the accuracy in that epoch. Test is never looked at.
+is the smallest loss on valid and the accuracy in that epoch. Test is never looked at. Views may be smaller than covers
+(--view): a look costs less then, and the closest crop, a quarter of a cover, keeps its pixels as they are.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import argparse
 import copy
 import json
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -44,10 +45,39 @@ CROP, COLOR = 0.25, 0.6  # the smallest share of a cover in a view, and how much
 PROJECTED = 128  # what two views are compared in
 
 
-def viewed(covers: Tensor, network: CoverNetwork) -> Tensor:
-    """Return another view, (B, 3, S, S), of covers, uint8 (B, S, S, 3)."""
-    normalised = network.normalise(covers)
-    return moved(jittered(normalised, network.mean, network.deviation, strength=COLOR), crop=CROP)
+@dataclass(frozen=True)
+class Covers:
+    """Covers of a split dataset, as a network sees them: those of train and valid that answer, and all but test's."""
+
+    task: Task
+    train: Side
+    valid: Side
+    seen: PixelRows
+
+    @classmethod
+    def of(cls, dataset: Dataset, size: int, folder: Path) -> Covers:
+        """Return them in so many pixels a side, which are kept in a folder."""
+        task, sides = Task.of(dataset), np.array(dataset.column("split"))
+        packed = packed_pixels(dataset.paths, dataset.digests, size, folder=folder)
+        answerable = task.answerable(dataset.genre_lists)
+
+        def side(name: str) -> Side:
+            own = (sides == name) & answerable
+            return Side(PixelRows(packed, np.flatnonzero(own).tolist()), task.truth_of(dataset.where(own)))
+
+        seen = PixelRows(packed, np.flatnonzero(sides != "test").tolist())
+        return cls(task, side("train"), side("valid"), seen)
+
+    @property
+    def told(self) -> str:
+        """How many there are, in words."""
+        return f"{len(self.train.covers):,} in train, {len(self.valid.covers):,} in valid"
+
+
+def viewed(covers: Tensor, network: CoverNetwork, size: int) -> Tensor:
+    """Return another view, (B, 3, size, size), of covers, uint8 (B, S, S, 3)."""
+    frames = F.interpolate(moved(network.normalise(covers), crop=CROP), size=(size, size), mode="area")
+    return jittered(frames, network.mean, network.deviation, strength=COLOR)
 
 
 def contrast(one: Tensor, other: Tensor) -> Tensor:
@@ -59,8 +89,8 @@ def contrast(one: Tensor, other: Tensor) -> Tensor:
     return F.cross_entropy(alike, partner)
 
 
-def warmed(network: CoverNetwork, covers: PixelRows, looks: int, seed: int) -> CoverNetwork:
-    """Return the network after it has looked at all covers so often."""
+def warmed(network: CoverNetwork, covers: PixelRows, *, looks: int, view: int, seed: int) -> CoverNetwork:
+    """Return the network after it has looked at all covers so often, in views of so many pixels a side."""
     torch.manual_seed(seed)
     width = network(torch.from_numpy(covers[:1])).shape[1]
     project = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, PROJECTED))
@@ -74,7 +104,7 @@ def warmed(network: CoverNetwork, covers: PixelRows, looks: int, seed: int) -> C
             began, losses = time.perf_counter(), []
             for rows in torch.randperm(len(covers)).numpy()[: len(covers) // BATCH * BATCH].reshape(-1, BATCH):
                 batch = torch.from_numpy(covers[rows])
-                views = torch.cat([viewed(batch, network), viewed(batch, network)])
+                views = torch.cat([viewed(batch, network, view), viewed(batch, network, view)])
                 projected = project(network.pooled(views.contiguous(memory_format=torch.channels_last)))
                 loss = contrast(*projected.chunk(2))
                 optimizer.zero_grad()
@@ -91,32 +121,20 @@ def main() -> None:
     parser.add_argument("dataset", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--view", type=int, default=0, metavar="PX", help="of a view's side; default: that of a cover")
     parser.add_argument("--looks", type=int, default=20)
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--taught", action="store_true", help="also with a teacher, which takes several times as long")
     asked = parser.parse_args()
-    dataset = Dataset.open(asked.dataset)
-    task = Task.of(dataset)
     asked.out.mkdir(parents=True, exist_ok=True)
-    packed = packed_pixels(dataset.paths, dataset.digests, asked.size, folder=asked.out)
-    sides = np.array(dataset.column("split"))
-    answerable = task.answerable(dataset.genre_lists)
-    truth = task.truth_of(dataset) if task.kind == "multi" else None
-
-    def side(name: str) -> Side:
-        rows = np.flatnonzero((sides == name) & answerable)
-        own = dataset.where((sides == name) & answerable)
-        return Side(PixelRows(packed, rows.tolist()), task.truth_of(own) if truth is None else truth[rows])
-
-    train, valid = side("train"), side("valid")
-    seen = PixelRows(packed, np.flatnonzero(sides != "test").tolist())
-    print(f"{len(seen):,} covers to look at, {len(train.covers):,} in train, {len(valid.covers):,} in valid")
+    covers = Covers.of(Dataset.open(asked.dataset), asked.size, asked.out)
+    print(f"{len(covers.seen):,} covers to look at, {covers.told}")
     found = []
     for seed in range(asked.seeds):
         torch.manual_seed(seed)
         scratch = distilled_network()
-        warm = warmed(copy.deepcopy(scratch), seen, asked.looks, seed)
+        warm = warmed(copy.deepcopy(scratch), covers.seen, looks=asked.looks, view=asked.view or asked.size, seed=seed)
         for taught in (False, True) if asked.taught else (False,):
             settings = replace(settings_of("distilled", asked.epochs), distillation=4.0 if taught else 0.0)
             for start, network in (("scratch", scratch), ("warm", warm)):
@@ -125,7 +143,8 @@ def main() -> None:
                 folder = asked.out / f"{seed}-{start}-{taught}"
                 folder.mkdir(exist_ok=True)
                 trained = train_network(
-                    network, (train, valid), task=task.kind, genres=len(task.genres), settings=settings, seed=seed,
+                    network, (covers.train, covers.valid), task=covers.task.kind, genres=len(covers.task.genres),
+                    settings=settings, seed=seed,
                     folder=folder, teacher=teacher, report=lambda epoch, epochs: print(epoch, flush=True),
                 )  # fmt: skip
                 best = trained.history[trained.best_epoch - 1]

@@ -245,7 +245,7 @@ def test_a_bundle_has_the_results_of_the_model_that_it_was_made_of(
         cover = ask(other, f"/covers/{Service.id_of(copied.file_names[0])}")
         assert (cover["error"], cover["learnt_from"]) == (None, None)
         assert ask(other, f"/covers/{cover['id']}/similar")["similar"]
-        assert "no network" in refused(other.get(f"{API}/covers/{cover['id']}/explain"), 400, "bad_request")
+        assert "exported from" in refused(other.get(f"{API}/covers/{cover['id']}/explain"), 400, "bad_request")
         begun = other.post(f"{API}/game/rounds", json={"nickname": "Ada"}).json()
         other.post(f"{API}/game/rounds/{begun['round']}/answers", json={"number": 1, "genre": "folk"})
     (guess,) = read_guesses(copied.folder)

@@ -110,7 +110,8 @@ def composed(small_model: Model, color_model: Model, shared: Path) -> Model:
          "backbone": None, "features": 20, "of": [network | {"views": views[:1], "rooted": False}, colors]},
     ]  # fmt: skip
     drawn = [rng.normal(0, size, shape).astype(np.float32) for size, shape in ((0.1, 524), (0.05, (524, 9)))]
-    known = Likeness(drawn[0], np.ones(524, np.float32), drawn[1], rng.normal(0, 1, (20, 9)).astype(np.float32), 1.0)
+    landmarks, squares = rng.normal(0, 1, (20, 9)).astype(np.float32), rng.uniform(9, 18, 20).astype(np.float32)
+    known = Likeness(drawn[0], np.ones(524, np.float32), drawn[1], landmarks, squares, 1.0)
     known.save(folder / "parts" / "likeness-1.safetensors")
     tensors = load_file(small_model.folder / "weights.safetensors")
     kept = {f"tiny.{name}": value for name, value in tensors.items() if name.startswith("network.")}

@@ -30,6 +30,7 @@ from torch.nn import functional as F
 from sleevenotes.covers.files import replacing, write_json
 from sleevenotes.covers.images import Pixels, decode, encode, resize
 from sleevenotes.errors import CoverError, ModelError, did_you_mean
+from sleevenotes.learn.bundles import Bundle
 from sleevenotes.learn.cover_network import CoverNetwork
 from sleevenotes.learn.extractors import BOXES, MIRRORED, LikenessExtractor, seen
 from sleevenotes.learn.likeness import ARRAYS
@@ -131,7 +132,9 @@ class Explainer:
                 str(model.folder),
                 f"the model '{model.name}' {found}",
                 "a model with a network",
-                "Train one with --model small or --model mobilenet",
+                "Name the model that it was exported from"
+                if isinstance(model, Bundle)
+                else "Train one with --model small or --model mobilenet",
             )
         self.model = model
         self.tensors = read_weights(model.folder / WEIGHTS_NAME)
@@ -224,9 +227,11 @@ def _slope(extractor: LikenessExtractor, columns: slice, block: slice) -> Weight
     def weight(covers: NDArray[np.uint8], row: Tensor) -> Tensor:
         known = extractor.likeness
         base = torch.from_numpy(extractor.base(covers)).requires_grad_()
-        mean, scale, directions, landmarks = (torch.from_numpy(getattr(known, name)) for name in ARRAYS)
-        points = ((base - mean) * scale) @ directions
-        apart = (points[:, None] - landmarks[None]).square().sum(dim=2)  # (n, covers to compare with)
+        mean, scale, directions, landmarks, squares = (torch.from_numpy(getattr(known, name)) for name in ARRAYS)
+        points = (base - mean) * scale
+        crossed = points @ directions @ landmarks.T
+        # (n, covers to compare with)
+        apart = (squares - 2 * crossed + points.square().sum(dim=1, keepdim=True)).clamp_min(0)
         torch.autograd.backward((torch.exp(-known.width * apart) @ row[columns]).sum())
         assert base.grad is not None  # the logit was made of it
         return base.grad[:, block]

@@ -316,13 +316,11 @@ def rooted(graph: Graph, features: str) -> str:
 def likenesses(graph: Graph, features: str, known: Likeness) -> str:
     """Return the features of `learn.likeness`, (m, n), of those by which covers are compared, (m, D)."""
     centred = graph.add("Sub", features, graph.constant(known.mean))
-    points = graph.add(
-        "MatMul", graph.add("Mul", centred, graph.constant(known.scale)), graph.constant(known.directions)
-    )
-    crossed = graph.add("MatMul", points, graph.constant(-2 * known.landmarks.T))
+    points = graph.add("Mul", centred, graph.constant(known.scale))  # (m, D)
+    turned = graph.add("MatMul", points, graph.constant(known.directions))
+    crossed = graph.add("MatMul", turned, graph.constant(-2 * known.landmarks.T))
     own = graph.summed(graph.add("Mul", points, points), 1, keep=True)
-    landmarks = graph.constant(np.square(known.landmarks).sum(axis=1))
-    apart = graph.add("Relu", graph.add("Add", graph.add("Add", landmarks, crossed), own))
+    apart = graph.add("Relu", graph.add("Add", graph.add("Add", graph.constant(known.squares), crossed), own))
     return graph.add("Exp", graph.add("Mul", apart, graph.constant(-known.width)))
 
 

@@ -118,9 +118,9 @@ def fit_linear(
 ) -> list[Head]:
     """Fit linear regression with an L2 penalty on targets of 1 for a genre's covers and -1 for all others.
 
-    All penalties are solved at once, in closed form: with X the standardised features and X' X = V diag(v) V', the
-    weights for a penalty p are V diag(1 / (v + p m)) V' X' Y, m being the mean of the v that are not 0. Where there are
-    more features than covers, X X' is decomposed instead.
+    In closed form: with X the standardised features, the weights for a penalty p are (X' X + p m)⁻¹ X' Y, m being the
+    mean of the eigenvalues of X' X that need not be 0. Where there are more features than covers, they are
+    X' (X X' + p m)⁻¹ Y, which is the same.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def fit_likeness(
     """Fit kernel regression on targets of 1 for a genre's covers and -1 for all others.
 
     With K the likenesses without their means by row and column, and Y the targets without theirs, the weight of each
-    cover is (K + p)⁻¹ Y for a penalty p; all are solved at once.
+    cover is (K + p)⁻¹ Y for a penalty p.
 
     Parameters
     ----------
@@ -173,19 +173,16 @@ def fit_likeness(
     -------
     One head a penalty, on the likenesses of a cover to these n.
     """
-    from scipy.linalg import eigh
-
     hits = truth == 1 if task == "multi" else truth[:, None] == np.arange(genres)
     targets = np.where(hits, 1.0, -1.0)  # (n, K)
     fitted = [(np.zeros((genres, len(truth))), np.full(genres, UNSEEN_LOGIT)) for _ in penalties]
     for rows, columns in _known_together(truth, genres):
         own = likenesses[np.ix_(rows, rows)].astype(np.float64)
         middle = own.mean(axis=0)
-        values, vectors = eigh(own - middle - middle[:, None] + middle.mean())
+        centred = own - middle - middle[:, None] + middle.mean()
         wanted = targets[np.ix_(rows, columns)]
-        turned = vectors.T @ (wanted - wanted.mean(axis=0))
         for (weight, bias), penalty in zip(fitted, penalties, strict=True):
-            solved = vectors @ (turned / (np.maximum(values, 0) + penalty)[:, None])  # (n, K), each sums to 0
+            solved = _solved(centred, wanted - wanted.mean(axis=0), penalty)  # (n, K), each sums to 0
             weight[np.ix_(columns, rows)] = solved.T
             bias[columns] = wanted.mean(axis=0) - middle @ solved
     return [Head(weight.astype(np.float32), bias.astype(np.float32)) for weight, bias in fitted]
@@ -204,17 +201,27 @@ def _known_together(truth: NDArray[np.int64], genres: int) -> Iterator[tuple[NDA
 
 def _ridge(features: Floats, targets: Floats, penalties: Sequence[float]) -> Iterator[tuple[Floats, Floats]]:
     """Yield weight, (K, D), and bias, (K,), for each penalty, of standardised features, (n, D), and targets, (n, K)."""
-    from scipy.linalg import eigh
-
     n, d = features.shape
     middle = targets.mean(axis=0)
     wide = d > n
-    values, vectors = eigh(features @ features.T if wide else features.T @ features)
-    turned = vectors.T @ ((targets - middle) if wide else features.T @ (targets - middle))  # (min(n, D), K)
-    mean_value = float(np.maximum(values, 0).sum()) / min(n, d) or 1.0
+    products = features @ features.T if wide else features.T @ features  # (min(n, D), min(n, D))
+    wanted = (targets - middle) if wide else features.T @ (targets - middle)
+    mean_value = float(np.trace(products)) / min(n, d) or 1.0
     for penalty in penalties:
-        solved = vectors @ (turned / (np.maximum(values, 0) + penalty * mean_value)[:, None])
+        solved = _solved(products, wanted, penalty * mean_value)
         yield (features.T @ solved if wide else solved).T, middle
+
+
+def _solved(matrix: Floats, wanted: Floats, penalty: float) -> Floats:
+    """Return (matrix + penalty)⁻¹ wanted, of a symmetric matrix without negative eigenvalues.
+
+    By Cholesky's factors: for eight penalties that is still less work than one decomposition into eigenvectors.
+    """
+    from scipy.linalg import cho_factor, cho_solve
+
+    penalised = matrix.copy()
+    penalised[np.diag_indices_from(penalised)] += penalty
+    return np.asarray(cho_solve(cho_factor(penalised, lower=True, overwrite_a=True), wanted))
 
 
 UNSEEN_LOGIT = -30.0

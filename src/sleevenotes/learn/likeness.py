@@ -5,15 +5,18 @@ covers it is like, and may so draw borders of any shape: it is a kernel machine 
 with kernels"), here with the Gaussian kernel and least squares.
 
 Several networks count alike: the features of each are standardised and brought to one length, so that covers are 2
-apart in the mean, squared. They are then turned to their principal components, of which the largest are kept; likeness
-is exp(-width · squared distance). Means, deviations and components come from all covers, as no genre goes into them.
+apart in the mean, squared. Likeness is exp(-width · squared distance). To keep fewer numbers of each cover, they are
+turned to their principal components, of which the largest are kept; what a cover has besides counts by its length
+alone, as if it were at right angles to that of every other. That length has to count: components hold more of the
+covers they come from than of others, which without it would seem more like everything.
+
+Means, deviations and components come from all covers, as no genre goes into them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +29,7 @@ Features = NDArray[np.float32]
 
 WIDTHS = (1.0, 2.0)
 COMPONENTS = 1024
-ARRAYS = ("mean", "scale", "directions", "landmarks")
+ARRAYS = ("mean", "scale", "directions", "landmarks", "squares")
 MOST_COVERS = 6000  # of more, the matrix of all likenesses would be too large to be solved
 
 
@@ -42,6 +45,8 @@ class Likeness:
         (D, d), principal components.
     landmarks
         (n, d), the covers.
+    squares
+        (n,), of how far each of them is from the mean, in all of its features.
     width
         Of the kernel.
     """
@@ -50,6 +55,7 @@ class Likeness:
     scale: Features
     directions: Features
     landmarks: Features
+    squares: Features
     width: float
 
     @classmethod
@@ -70,18 +76,15 @@ class Likeness:
             points @ points.T if wide else points.T @ points, subset_by_index=[min(n, d) - count, min(n, d) - 1]
         )
         directions = points.T @ vectors / np.sqrt(np.maximum(values, 1e-12)) if wide else vectors
-        arrays = [array.astype(np.float32) for array in (mean, scale, directions, points @ directions)]
-        return cls(arrays[0], arrays[1], arrays[2], arrays[3], width)
+        found = (mean, scale, directions, points @ directions, np.square(points).sum(axis=1))
+        return cls(**{name: array.astype(np.float32) for name, array in zip(ARRAYS, found, strict=True)}, width=width)
 
     def features(self, features: Features) -> Features:
         """Return likenesses, (m, n) in 0..1, of covers whose features are (m, D)."""
-        points = ((features - self.mean) * self.scale) @ self.directions
-        apart = self._squares - 2 * points @ self.landmarks.T + np.square(points).sum(axis=1, keepdims=True)
+        points = (features - self.mean) * self.scale  # (m, D)
+        crossed = points @ self.directions @ self.landmarks.T
+        apart = self.squares - 2 * crossed + np.square(points).sum(axis=1, keepdims=True)
         return np.asarray(np.exp(-self.width * np.maximum(apart, 0)), dtype=np.float32)
-
-    @cached_property
-    def _squares(self) -> Features:
-        return np.asarray(np.square(self.landmarks).sum(axis=1))
 
     def save(self, path: Path) -> None:
         """Write all arrays to a file."""
@@ -105,7 +108,6 @@ class Likeness:
 
         try:
             arrays = load_file(path)
-            mean, scale, directions, landmarks = (arrays[name] for name in ARRAYS)
-            return cls(mean, scale, directions, landmarks, float(arrays["width"][0]))
+            return cls(**{name: arrays[name] for name in ARRAYS}, width=float(arrays["width"][0]))
         except (SafetensorError, OSError, KeyError) as cause:
             raise ModelError(str(path), f"can't be read ({cause})", cure="Train the model again") from cause
