@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.metrics.pairwise import rbf_kernel
 
@@ -136,3 +137,11 @@ def test_covers_that_the_components_do_not_come_from_seem_no_more_like_the_other
     of_all = Likeness.of([features], components=60).features(others)[:, :200]
     of_known = Likeness.of([known], components=60).features(others)
     assert of_known.mean() == pytest.approx(of_all.mean(), rel=0.05)
+
+
+def test_a_likeness_of_an_earlier_version_is_told_as_one(tmp_path: Path):
+    Likeness.of([drawn()[0]]).save(tmp_path / "l.safetensors")
+    kept = load_file(tmp_path / "l.safetensors")
+    save_file({name: array for name, array in kept.items() if name != "squares"}, tmp_path / "l.safetensors")
+    with pytest.raises(ModelError, match=r"no squares in it, so that an earlier version wrote it.*Train the model"):
+        Likeness.load(tmp_path / "l.safetensors")

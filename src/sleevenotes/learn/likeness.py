@@ -101,13 +101,17 @@ class Likeness:
         Raises
         ------
         ModelError
-            Where the file is missing or damaged.
+            Where the file is missing, damaged or of an earlier version.
         """
         from safetensors import SafetensorError
         from safetensors.numpy import load_file
 
         try:
             arrays = load_file(path)
-            return cls(**{name: arrays[name] for name in ARRAYS}, width=float(arrays["width"][0]))
-        except (SafetensorError, OSError, KeyError) as cause:
+        except (SafetensorError, OSError) as cause:
             raise ModelError(str(path), f"can't be read ({cause})", cure="Train the model again") from cause
+        lacking = [name for name in (*ARRAYS, "width") if name not in arrays]
+        if lacking:
+            found = f"no {', '.join(lacking)} in it, so that an earlier version wrote it"
+            raise ModelError(str(path), found, cure="Train the model again")
+        return cls(**{name: arrays[name] for name in ARRAYS}, width=float(arrays["width"][0]))
