@@ -412,6 +412,9 @@ def test_a_report_tells_of_people_where_a_game_lies_beside_its_evaluation(tmp_pa
     assert '<h3 id="people">People</h3>' in page
     assert "One player gave 20 answers about 20 covers" in page
     assert "One player has played alone" in page
+    rows = page.partition("people are ahead by, points")[2].partition("</table>")[0].split("<tr>")[2:]
+    assert len(rows) >= 2
+    assert not [row for row in rows if "%" in row.rpartition("<td")[2]]  # points are not percentages
     assert HOSTILE not in page
 
 

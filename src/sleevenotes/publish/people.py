@@ -92,7 +92,7 @@ def section(results: Results) -> dict[str, Any] | None:
             "name": str(row["model"]),
             "n": f"{row['n']:,}",
             "figure": figure_parts(estimate(row["accuracy"])),
-            "ahead": figure_parts(estimate(row["difference"])),
+            "ahead": _in_points(figure_parts(estimate(row["difference"]))),
         }
         for row in [*beside, *told["models"]]
     ]
@@ -103,6 +103,11 @@ def section(results: Results) -> dict[str, Any] | None:
         "ahead": None,
     }
     return {"fits": True, "words": told["words"], "notes": told["notes"], "rows": [people, *rows]}
+
+
+def _in_points(parts: dict[str, Any]) -> dict[str, Any]:
+    """Return a difference of two percentages without the sign of one, as the head of its column says what it is in."""
+    return {**parts, "value": parts["value"].removesuffix("\xa0%")}
 
 
 def _right(figure: Mapping[str, float | None], n: int) -> tuple[str, str, str]:
