@@ -147,6 +147,8 @@ def _use(sources: Sources) -> list[str]:
         "```",
         "",
         "What is transparent, or has a colour profile, needs a step more: `preprocessor_config.json` tells each.",
+        "",
+        "sleevenotes reports to nobody; ONNX Runtime by itself does, unless `ORT_DISABLE_TELEMETRY=1` is set.",
     ]
 
 
