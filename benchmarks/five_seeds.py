@@ -90,8 +90,8 @@ def figures_of(common: Common, dataset: Dataset) -> Figures:
         asked = {"roc_auc": metrics.roc_auc, "average_precision": metrics.average_precision}
         return {name: lambda *given, metric=metric: metric(*given)[..., 0] for name, metric in asked.items()}
     if common.task == "single":
-        told = {"accuracy": metrics.accuracy, "claimed": claimed, "ece": metrics.calibration_error}
-        return told | {"surest_fifth": surest_fifth}
+        told = {"accuracy": metrics.accuracy, "ece": metrics.calibration_error}
+        return told | {"claimed": claimed, "surest_fifth": surest_fifth}
     covers = replace(Task.of(dataset), genres=common.genres).truth(dataset.genre_lists).sum(axis=0)  # (K,)
     columns = np.argsort(-covers, kind="stable")[:COMMONEST]
 

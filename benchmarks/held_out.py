@@ -54,7 +54,8 @@ def held_out(covers: Dataset, task: Task, seed: int) -> dict[str, Mapping[str, f
     """Return figures of answers to covers that were held out, and of those by which models were calibrated."""
     truth = task.truth_of(covers)
     outer = folds(covers.groups, truth, FOLDS, seed)
-    asked_proba, among_proba = np.zeros((len(truth), len(task.genres))), []
+    asked_proba = np.zeros((len(truth), len(task.genres)))
+    among_proba, among_truth = [], []
     for number in range(FOLDS):
         asked = outer == number
         known, others = truth[~asked], covers.where(~asked)
@@ -67,10 +68,10 @@ def held_out(covers: Dataset, task: Task, seed: int) -> dict[str, Mapping[str, f
         card = calibrate(winner.answers, known, task=task, groups=others.groups, source="out of fold")
         asked_proba[asked] = calibrated(np.sum(each, axis=0), card, task=task.kind)
         among_proba.append(calibrated(winner.answers, card, task=task.kind))
-    among_truth = np.concatenate([truth[outer != number] for number in range(FOLDS)])
+        among_truth.append(known)
     return {
         "held_out": figures(truth, asked_proba),
-        "out_of_fold": figures(among_truth, np.concatenate(among_proba)),
+        "out_of_fold": figures(np.concatenate(among_truth), np.concatenate(among_proba)),
     }
 
 
