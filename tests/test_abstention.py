@@ -19,7 +19,7 @@ from sleevenotes.errors import ModelError
 from sleevenotes.learn.abstention import Caution, claim_of, risk_of
 from sleevenotes.learn.calibration import calibrate, calibrated, proba_of
 from sleevenotes.learn.model import Model, Prediction
-from sleevenotes.publish.predictions import write_csv, write_json_lines, write_table
+from sleevenotes.publish.predictions import as_mapping, write_csv, write_json_lines, write_table
 from sleevenotes.publish.report import write_report
 
 GENRES = ("folk", "jazz", "soul")
@@ -96,9 +96,9 @@ def test_a_table_says_cant_tell_and_names_the_set():
     out = io.StringIO()
     assert write_table(SAID, GENRES, out, 2, CAREFUL) == 1
     assert out.getvalue().splitlines() == [
-        "sure.jpg   jazz 80%   folk 10%   {jazz}",
-        "unsure.jpg   can't tell: risk 60 %, more than 40 %   {folk, jazz}",
-        "broken.jpg   broken.jpg: cut off.",
+        "sure.jpg   jazz 80 %   folk 10 %   {jazz}",
+        "unsure.jpg   can't tell (risk 60 %, more than 40 %): folk 40 %   jazz 35 %   {folk, jazz}",
+        "broken.jpg   cut off.",
     ]
 
 
@@ -109,29 +109,39 @@ def test_lines_of_json_have_the_risk_the_reason_and_the_set():
     assert sure["genres"] == [{"genre": "jazz", "proba": 0.8}]
     assert sure["risk"] == pytest.approx(0.2)
     assert (sure["cant_tell"], sure["set"], sure["error"]) == (None, ["jazz"], None)
-    assert (unsure["genres"], unsure["cant_tell"]) == ([], "risk 60 %, more than 40 %")
+    assert unsure["genres"] == [{"genre": "folk", "proba": 0.4}]
+    assert unsure["cant_tell"] == "risk 60 %, more than 40 %"
     assert unsure["set"] == ["folk", "jazz"]
-    assert (broken["genres"], broken["risk"], broken["cant_tell"], broken["set"]) == ([], None, None, [])
+    assert (broken["genres"], broken["risk"], broken["cant_tell"], broken["set"]) == ([], None, None, None)
 
 
-def test_csv_has_a_column_for_each_thing_asked_for_and_no_genre_where_it_cant_tell():
+def test_csv_has_the_same_columns_for_every_answer():
     out = io.StringIO()
     assert write_csv(SAID, GENRES, out, 1, CAREFUL) == 1
     sure, unsure, broken = csv.DictReader(io.StringIO(out.getvalue()))
-    assert list(sure) == ["file", "genre 1", "proba 1", "risk", "can't tell", "set", "error"]
-    assert (sure["genre 1"], sure["can't tell"], sure["set"]) == ("jazz", "", "jazz")
-    assert (unsure["genre 1"], unsure["risk"], unsure["set"]) == ("", "0.600000", "folk;jazz")
-    assert unsure["can't tell"] == "risk 60 %, more than 40 %"
+    assert list(sure) == ["file", "genre 1", "proba 1", "risk", "cant_tell", "set", "error"]
+    assert (sure["genre 1"], sure["cant_tell"], sure["set"]) == ("jazz", "", "jazz")
+    assert (unsure["genre 1"], unsure["risk"], unsure["set"]) == ("folk", "0.600000", "folk;jazz")
+    assert unsure["cant_tell"] == "risk 60 %, more than 40 %"
     assert (broken["risk"], broken["set"], broken["error"]) == ("", "", "broken.jpg: cut off.")
 
 
-def test_who_asks_for_neither_gets_every_answer_and_no_further_column():
-    out = io.StringIO()
-    write_csv(SAID, GENRES, out, 1)
-    assert out.getvalue().splitlines()[0] == "file,genre 1,proba 1,error"
-    out = io.StringIO()
-    write_json_lines(SAID, GENRES, out, 1)
-    assert set(json.loads(out.getvalue().splitlines()[1])) == {"file", "genres", "error"}
+def test_an_answer_has_one_shape_whatever_is_asked_for():
+    shapes = set()
+    for caution in (Caution(), Caution(max_risk=0.4), CAREFUL):
+        for name in SAID:
+            shapes.add(tuple(as_mapping(name, GENRES, caution)))
+        out = io.StringIO()
+        write_csv(SAID, GENRES, out, 1, caution)
+        assert out.getvalue().splitlines()[0] == "file,genre 1,proba 1,risk,cant_tell,set,error"
+    assert shapes == {("file", "genres", "risk", "cant_tell", "set", "error")}
+
+
+def test_a_terminal_without_unicode_gets_json_that_any_program_reads():
+    lines = io.BytesIO()
+    with io.TextIOWrapper(lines, encoding="cp1252", write_through=True) as out:
+        write_json_lines([Prediction("rock 🤘 é.jpg", np.array([0.1, 0.8, 0.1]), None)], GENRES, out, 1)
+        assert json.loads(lines.getvalue())["file"] == "rock 🤘 é.jpg"
 
 
 def test_predict_says_cant_tell_on_the_command_line(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -20,6 +21,9 @@ import pytest
 from sleevenotes.collect.demo import DemoSettings, draw_demo
 from sleevenotes.covers.dataset import Dataset
 from sleevenotes.covers.images import encode
+from sleevenotes.learn.model import Model
+from sleevenotes.publish.predictions import as_mapping, covers_named
+from sleevenotes.publish.web.service import Service
 
 
 @pytest.fixture(scope="session")
@@ -139,6 +143,131 @@ def test_predict_does_not_complain_of_a_reader_that_left(finished, demo_covers):
     assert "Traceback" not in done.stderr
 
 
+# which model answers, and which covers are meant
+
+
+def test_predict_says_which_model_answers_and_what_its_evaluation_found(finished, demo_covers, sleevenotes):
+    cover = next(demo_covers.rglob("*.jpg"))
+    verdict = json.loads((finished / "evaluation.json").read_text(encoding="utf-8"))["verdict"]
+    for verb in (["predict"], ["explain", "-o", finished.parent / "maps"]):
+        assert sleevenotes(*verb, finished / "model", cover).err.startswith(f"model: {finished / 'model'} (small, ")
+    assert verdict.split(". ")[0] in sleevenotes("predict", finished / "model", cover).err
+    bundled = sleevenotes("predict", cover).err
+    assert bundled.startswith("model: the bundled model (distilled, 20 genres). Of 4,135 test covers of country, ")
+
+
+def test_a_model_that_was_not_evaluated_says_so(finished, demo_covers, tmp_path, sleevenotes):
+    shutil.copytree(finished / "model", tmp_path / "model")
+    said = sleevenotes("predict", tmp_path / "model", next(demo_covers.rglob("*.jpg")))
+    assert f"It has not been evaluated: run `sleevenotes evaluate {tmp_path / 'model'} DATASET`." in said.err
+
+
+def test_a_folder_that_run_made_stands_for_its_model(finished, demo_covers, sleevenotes):
+    cover = next(demo_covers.rglob("*.jpg"))
+    assert sleevenotes("predict", finished, cover) == sleevenotes("predict", finished / "model", cover)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["predict", "{run}"], "is a model. Name covers after it"),
+        (["predict", "{run}/dataset", "{cover}"], "{run}/dataset: a dataset, not a model. Its model is {run}/model."),
+        (["predict", "{cover}", "{run}/model"], "{run}/model: a model among the covers. Name it first"),
+        (["predict", "{cover}", "{run}"], "a folder that `run` made, not one of covers. Its model is {run}/model,"),
+        (
+            ["evaluate", "{run}", "{run}/dataset"],
+            "{run}: a folder that `run` made, not a model. Its model is {run}/model.",
+        ),
+        (
+            ["evaluate", "{run}/model", "{run}"],
+            "{run}: a folder that `run` made, not a dataset. Its dataset is {run}/dat",
+        ),
+        (["evaluate", "{run}/dataset", "{run}/model"], "{run}/dataset: a dataset, not a model."),
+        (["check", "{run}/model"], "{run}/model: a model, not a dataset."),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_lies_in_the_wrong_place_is_named_with_the_right_path(
+    arguments, sentence, finished, demo_covers, sleevenotes
+):
+    places = {"run": finished, "cover": next(demo_covers.rglob("*.jpg"))}
+    said = sleevenotes(*(each.format(**places) for each in arguments))
+    assert said.code in (1, 2)
+    assert not said.out
+    assert sentence.format(**places) in said.err
+
+
+def test_the_covers_of_a_dataset_are_those_of_its_table(finished, sleevenotes):
+    said = sleevenotes("predict", finished / "model", finished / "dataset", "--csv")
+    rows = list(csv.DictReader(said.out.splitlines()))
+    assert [row["file"] for row in rows] == [str(path) for path in Dataset.open(finished / "dataset").paths]
+
+
+def test_command_line_and_api_have_one_default_and_one_shape(finished, demo_covers, sleevenotes):
+    covers = sorted(demo_covers.rglob("*.jpg"))[:12]
+    lines = [json.loads(line) for line in sleevenotes("predict", finished, *covers, "--json").out.splitlines()]
+    caution = Service.found(finished / "model", None).caution()
+    model = Model.load(finished / "model")
+    for line, prediction in zip(lines, model.predict(covers), strict=True):
+        assert line == as_mapping(prediction, model.genres, caution, 3)
+    assert {line["cant_tell"] is None for line in lines} == {True, False}
+    never = sleevenotes("predict", finished, *covers, "--json", "--max-risk", "100%").out.splitlines()
+    assert all(json.loads(line)["cant_tell"] is None for line in never)
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "ascii", "utf-8"])
+def test_any_encoding_of_stdout_gets_every_line(encoding, finished, tmp_path):
+    cover = tmp_path / "rock 🤘 é – x.jpg"
+    shutil.copy(Dataset.open(finished / "dataset").path(0), cover)
+    for arguments, lines in (
+        (["check", finished / "dataset"], 8),
+        (["backbones"], 8),
+        (["predict", finished / "model", cover, cover], 2),
+        (["predict", finished / "model", cover, cover, "--json"], 2),
+        (["predict", finished / "model", cover, cover, "--csv"], 3),
+    ):
+        said = subprocess.run(
+            [sys.executable, "-m", "sleevenotes", *map(str, arguments)],
+            env=os.environ | {"PYTHONIOENCODING": encoding},
+            capture_output=True,
+            check=False,
+        )
+        assert said.returncode == 0, said.stderr
+        assert b"Traceback" not in said.stderr
+        assert len(said.stdout.decode(encoding).splitlines()) >= lines
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le"])
+def test_a_list_of_files_may_come_from_windows(encoding, demo_covers):
+    names = [str(path) for path in sorted(demo_covers.rglob("*.jpg"))[:3]]
+    mark = codecs.BOM_UTF16_LE if encoding == "utf-16-le" else b""
+    data = mark + "\r\n".join([*names, ""]).encode(encoding)
+    assert covers_named(["-"], io.BytesIO(data))[1] == names
+
+
+def test_a_pattern_that_no_shell_has_expanded_is_expanded(demo_covers, sleevenotes):
+    folder = next(demo_covers.rglob("*.jpg")).parent
+    assert covers_named([f"{folder}/*.jpg"], io.BytesIO())[1] == sorted(map(str, folder.glob("*.jpg")))
+    said = sleevenotes("predict", f"{folder}/*.xyz")
+    assert said.code == 1
+    assert "no file fits this pattern" in said.err
+
+
+def test_an_address_is_not_fetched_and_says_so(sleevenotes):
+    said = sleevenotes("predict", "https://example.org/cover.jpg")
+    assert said.out.startswith("https://example.org/cover.jpg   a web address, which is not fetched.")
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [("40", "Write 40% or 0.4"), ("x", "not a number"), ("140%", "from 0 to 1"), ("-1", "from 0 to 1")],
+)
+def test_a_share_that_is_none_says_how_one_is_written(given, sentence, sleevenotes):
+    said = sleevenotes("predict", "cover.jpg", f"--max-risk={given}")
+    assert said.code == 2
+    assert sentence in said.err
+
+
 # wrong turns: a sentence, exit code 1, nothing lost
 
 
@@ -181,7 +310,7 @@ def test_wrong_turns_get_a_sentence_and_exit_code_1(arguments, sentence, finishe
     said = sleevenotes(*(argument.format(**places) for argument in arguments))
     assert said.code == 1
     assert sentence in said.err
-    assert said.err.startswith(("error: ", "note: ")) or "nothing.jpg" in said.err
+    assert said.err.startswith(("error: ", "note: ", "model: ")) or "nothing.jpg" in said.err
     assert {path: path.read_bytes() for path in demo_covers.rglob("*") if path.is_file()} == before
 
 

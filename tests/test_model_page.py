@@ -69,6 +69,18 @@ def test_figures_are_those_of_the_evaluation(single_run: Finished):
     assert page["card"]["parameters"] == 123456
 
 
+def test_the_bundled_model_has_the_figures_of_its_card():
+    page = ask(Service(Model.in_the_box(), None))
+    accuracy = Model.in_the_box().card["figures"]["five_genres"]["accuracy"]
+    assert page["missing"] == []
+    assert page["verdict"].startswith("Of 4,135 test covers of country, electronic, hip-hop, pop or rock, it names the")
+    assert (page["main"], page["n"]) == ("accuracy", 4135)
+    assert {end: page["figures"][0][end] for end in accuracy} == accuracy
+    assert [(each["key"], each["value"]) for each in page["baselines"]] == [("random", 0.2)]
+    assert {row["genre"] for row in page["per_genre"]} == set(Model.in_the_box().genres)
+    assert all(row["roc_auc"]["low"] < row["roc_auc"]["high"] for row in page["per_genre"])
+
+
 def test_what_limits_the_figures_is_what_the_report_says(single_run: Finished):
     page = ask(service_of(single_run))
     report = caveats(read(**single_run.required))

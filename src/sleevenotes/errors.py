@@ -55,6 +55,10 @@ class SleevenotesError(Exception):
         self.where, self.found, self.expected, self.cure = where, found, expected, cure
         super().__init__(self.sentence)
 
+    def about(self, where: str) -> SleevenotesError:
+        """Return the same error with another name for what it is about, such as the path that was typed."""
+        return SleevenotesError(where, self.found, self.expected, self.cure)
+
     @property
     def sentence(self) -> str:
         """The whole message."""

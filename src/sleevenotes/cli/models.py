@@ -19,6 +19,7 @@ from sleevenotes.cli.options import (
     HeadOption,
     LayoutOption,
     MaxRiskOption,
+    MeasuredRiskOption,
     MinCoversOption,
     ModelArgument,
     NameOption,
@@ -29,6 +30,7 @@ from sleevenotes.cli.options import (
     WeightsOption,
     chosen,
     model_first,
+    share,
     training_options,
 )
 from sleevenotes.cli.program import app
@@ -81,9 +83,10 @@ def evaluate(
     split: Annotated[str, typer.Option(help="train, valid, test, or all for a foreign dataset.")] = "test",
     folds: Annotated[int, typer.Option(min=0, help="Also train so many times anew, and pool the answers.")] = 0,
     resamples: Annotated[int, typer.Option(min=100, help="Of the bootstrap over groups.")] = 2000,
-    max_risk: MaxRiskOption = None,
+    max_risk: MeasuredRiskOption = None,
     coverage: Annotated[
-        float | None, typer.Option(min=0.01, max=0.99, help="Of the sets of genres; 0.9 where not given.")
+        float | None,
+        typer.Option(parser=share, metavar="SHARE", help="Coverage of the sets of genres, default 0.9."),
     ] = None,
     seed: SeedOption = 0,
 ) -> None:
@@ -166,7 +169,7 @@ def predict(
         list[str],
         typer.Argument(
             metavar="[MODEL] FILE|FOLDER|-",
-            help="A model or bundle, if not the one in the box; then covers. `-`: one, or a list of files, on stdin.",
+            help="A model, if not the bundled one; then covers. `-`: one, or a list of files, on stdin.",
         ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="A line of JSON a cover.")] = False,
@@ -175,17 +178,24 @@ def predict(
     max_risk: MaxRiskOption = None,
     coverage: Annotated[
         float | None,
-        typer.Option(min=0.01, max=0.99, help="Also the set of genres that so often holds the truth, such as 0.9."),
+        typer.Option(
+            parser=share,
+            metavar="SHARE",
+            help="Also give the set of genres that holds the right one this often, such as 0.9.",
+        ),
     ] = None,
 ) -> None:
     """Name the likeliest genres of covers, one line each, in the order given.
 
-    Where no model is named, the one in the box is asked: a small network that knows twenty genres. The exit code is 1
-    when a cover could not be read; its line says why.
+    Without a model, the bundled one answers: a small network that knows twenty genres. Stderr says which model answers
+    and what its evaluation found. If the first genre is likelier wrong than --max-risk, the line says `can't tell`. The
+    exit code is 1 if a cover could not be read; its line says why.
 
     Example: sleevenotes predict out/model covers --csv
     """
+    from sleevenotes.learn.abstention import MAX_RISK
     from sleevenotes.publish.predictions import covers_named, write_csv, write_json_lines, write_table
+    from sleevenotes.publish.provenance import provenance
 
     if as_json and as_csv:
         raise typer.BadParameter("--json and --csv exclude each other")
@@ -193,7 +203,8 @@ def predict(
     sources, names = covers_named(given, sys.stdin.buffer)
     predictions = loaded.predict(sources, names=names)
     write = write_json_lines if as_json else write_csv if as_csv else write_table
-    caution = loaded.caution(max_risk=max_risk, coverage=coverage)
+    caution = loaded.caution(max_risk=MAX_RISK if max_risk is None else max_risk, coverage=coverage)
+    print(provenance(loaded), file=sys.stderr)
     failed = write(predictions, loaded.genres, sys.stdout, top, caution)
     if failed:
         print(f"{failed:,} of {len(names):,} covers could not be read", file=sys.stderr)
@@ -204,7 +215,7 @@ def predict(
 def explain(
     covers: Annotated[
         list[str],
-        typer.Argument(metavar="[MODEL] COVER...", help="A model, if not the one in the box; then covers to look at."),
+        typer.Argument(metavar="[MODEL] COVER...", help="A model, if not the bundled one; then covers to look at."),
     ],
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FOLDER", help="Where to put the maps.")],
     genre: Annotated[list[str] | None, typer.Option(help="Also draw a map for this genre (repeatable).")] = None,
@@ -214,8 +225,10 @@ def explain(
     Example: sleevenotes explain out/model cover.jpg -o out/maps
     """
     from sleevenotes.judge.explain import explain as explain_covers
+    from sleevenotes.publish.provenance import provenance
 
     model, given = model_first(covers)
+    print(provenance(model), file=sys.stderr)
     explanations, unreadable = explain_covers(model, [Path(cover) for cover in given], out, genres=genre or ())
     rows = [(each.file_name, each.genre, f"{each.proba:.1%}", str(out / each.overlay)) for each in explanations]
     print_table(("cover", "genre", "proba", "map"), rows)

@@ -11,6 +11,27 @@ import typer
 
 from sleevenotes.cli.terminal import say
 
+
+def share(text: str | float) -> float:
+    """Return a share of a whole, 0 to 1, that was given as a number or as a percentage.
+
+    Examples
+    --------
+    >>> share("0.4"), share("40%"), share("12,5 %")
+    (0.4, 0.4, 0.125)
+    """
+    written = str(text).strip().replace(",", ".")
+    try:
+        number = float(written.removesuffix("%")) / (100 if written.endswith("%") else 1)
+    except ValueError:
+        raise typer.BadParameter(f"{text}: not a number. A share such as 0.4 or 40% was expected.") from None
+    if 1 < number <= 100 and not written.endswith("%"):
+        raise typer.BadParameter(f"{text}: more than 1. Write {written}% or {number / 100:g}.")
+    if not 0 <= number <= 1:
+        raise typer.BadParameter(f"{text}: a share from 0 to 1, or from 0% to 100%, was expected.")
+    return number
+
+
 DatasetArgument = Annotated[Path, typer.Argument(metavar="DATASET", help="A folder that `collect` made.")]
 ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL", help="A folder that `train` made.")]
 SeedOption = Annotated[int, typer.Option(min=0, help="Of all randomness; the same seed gives the same result.")]
@@ -65,7 +86,15 @@ SeparatorOption = Annotated[
 
 MaxRiskOption = Annotated[
     float | None,
-    typer.Option(min=0, max=1, help="Say `can't tell` where the answer is likelier wrong than this, such as 0.4."),
+    typer.Option(
+        parser=share,
+        metavar="SHARE",
+        help="Say `can't tell` if the answer is likelier wrong than this; default 0.5, 1 for never.",
+    ),
+]
+MeasuredRiskOption = Annotated[
+    float | None,
+    typer.Option(parser=share, metavar="SHARE", help="Also measure the answers up to this risk, such as 0.4 or 40%."),
 ]
 ControlOption = Annotated[
     Path | None, typer.Option(metavar="DATASET", help="Covers of one source, some of them of the genre.")
@@ -155,7 +184,7 @@ def control_of(dataset: Path | None, genre: str, among: str, years: str) -> Any:
 
 
 def model_first(arguments: list[str], *, bundles: bool = False) -> tuple[Any, list[str]]:
-    """Return the model that arguments begin with, or the one in the box, and the covers that follow.
+    """Return the model that arguments begin with, or the bundled one, and the covers that follow.
 
     Parameters
     ----------
@@ -168,7 +197,7 @@ def model_first(arguments: list[str], *, bundles: bool = False) -> tuple[Any, li
 
     folder, covers = model_and_covers(arguments)
     if not covers:
-        raise typer.BadParameter(f"{folder} is a model: name covers after it")
+        raise typer.BadParameter(f"{folder} is a model. Name covers after it.")
     if folder is None:
         return Model.in_the_box(), covers
     return (loaded(folder) if bundles else Model.load(folder)), covers

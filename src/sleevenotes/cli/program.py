@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from sleevenotes import __version__
-from sleevenotes.cli.terminal import tell_warning
+from sleevenotes.cli.terminal import tell_warning, write_any_character
 from sleevenotes.errors import SleevenotesError, SleevenotesWarning
 
 INTERRUPTED = 130  # the exit code after Ctrl-C
@@ -43,6 +43,7 @@ def options(
 
 def main() -> None:
     """Run the command line; an error is one sentence and exit code 1, wrong usage is 2."""
+    write_any_character()
     warnings.showwarning = tell_warning
     warnings.simplefilter("default", SleevenotesWarning)  # each once
     try:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from sleevenotes.cli.options import MaxRiskOption
 from sleevenotes.cli.program import app
 from sleevenotes.cli.terminal import say
 
@@ -16,7 +18,7 @@ MEGA = 1_000_000
 @app.command()
 def serve(
     model: Annotated[
-        Path | None, typer.Argument(metavar="[MODEL]", help="A folder that `train` made; else the one in the box.")
+        Path | None, typer.Argument(metavar="[MODEL]", help="A folder that `train` made; default: the bundled model.")
     ] = None,
     dataset: Annotated[
         Path | None, typer.Option(metavar="DATASET", help="Covers to browse; else the dataset beside MODEL, if any.")
@@ -26,9 +28,7 @@ def serve(
     token: Annotated[
         str | None, typer.Option(metavar="TEXT", envvar="SLEEVENOTES_TOKEN", help="What every request must know.")
     ] = None,
-    max_risk: Annotated[
-        float, typer.Option(min=0, max=1, help="Say `can't tell` where the answer is likelier wrong than this.")
-    ] = 0.5,
+    max_risk: MaxRiskOption = None,
     max_mb: Annotated[float, typer.Option(min=0.001, help="Megabytes of a cover.")] = 16,
     max_megapixels: Annotated[float, typer.Option(min=0.001, help="Megapixels of a cover.")] = 64,
     max_files: Annotated[int, typer.Option(min=1, help="Covers of a request.")] = 64,
@@ -44,6 +44,8 @@ def serve(
 
     Example: sleevenotes serve out/model
     """
+    from sleevenotes.learn.abstention import MAX_RISK
+    from sleevenotes.publish.provenance import provenance
     from sleevenotes.publish.web.limits import Limits
     from sleevenotes.publish.web.running import run
     from sleevenotes.publish.web.service import Service
@@ -58,7 +60,8 @@ def serve(
         answer_s=timeout,
         grace_s=grace,
     )
-    service = Service.found(model, dataset, max_risk=max_risk)
+    service = Service.found(model, dataset, max_risk=MAX_RISK if max_risk is None else max_risk)
+    print(provenance(service.model), file=sys.stderr)
     if service.has_dataset and dataset is None:
         say(f"The dataset is {service.dataset.folder}, as it lies beside the model; --dataset names another")
     run(service, limits, address=(host, port), token=token, say=say)

@@ -2,12 +2,50 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
 from sleevenotes.errors import SleevenotesWarning
+
+RULE = "─"
+ASCII = {RULE: "-", "–": "-", "—": "-", "…": "...", "×": "x", "≥": ">=", "≤": "<=", "±": "+/-", "→": "->", "·": "."} | {
+    quote: plain for quotes, plain in (("“”„", '"'), ("‘’", "'")) for quote in quotes
+}
+
+
+def write_any_character() -> None:
+    r"""Let stdout and stderr take every character, whatever their encoding.
+
+    A typographic sign that the encoding lacks is written as its nearest ASCII sign, such as `-` for a dash; anything
+    else, which may be part of a name, as an escape, such as `\U0001f918`.
+    """
+    codecs.register_error("sleevenotes", _nearest)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="sleevenotes")
+
+
+def _nearest(error: UnicodeError) -> tuple[str, int]:
+    """Return what to write for characters that an encoding lacks, and where to go on."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    return "".join(map(_ascii, lacking)), error.end
+
+
+def _ascii(letter: str) -> str:
+    r"""Return ASCII text for a character.
+
+    Examples
+    --------
+    >>> print(_ascii("é"), _ascii("🤘"), _ascii("…"))
+    \xe9 \U0001f918 ...
+    """
+    return ASCII.get(letter) or letter.encode("ascii", "backslashreplace").decode()
 
 
 def say(*lines: str) -> None:
@@ -24,7 +62,7 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for number, row in enumerate(cells):
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
         if number == 0:
-            print("  ".join("─" * width for width in widths))
+            print("  ".join(RULE * width for width in widths))
 
 
 @contextmanager

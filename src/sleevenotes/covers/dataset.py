@@ -220,6 +220,11 @@ def table_path(folder: Path) -> Path:
     for name in (CSV_NAME, PARQUET_NAME):
         if (folder / name).is_file():
             return folder / name
+    inner = folder / "dataset"
+    if any((inner / name).is_file() for name in (CSV_NAME, PARQUET_NAME)):
+        raise DatasetError(str(folder), "a folder that `run` made, not a dataset", cure=f"Its dataset is {inner}")
+    if (folder / "model.json").is_file():
+        raise DatasetError(str(folder), "a model, not a dataset", cure="The model comes before the dataset")
     found = f"no {CSV_NAME} in this folder" if folder.is_dir() else "no such folder"
     raise DatasetError(str(folder), found, "a dataset", f"Make one: `sleevenotes collect COVERS -o {folder}`")
 

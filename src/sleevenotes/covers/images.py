@@ -49,6 +49,7 @@ MAX_PIXELS = 64_000_000
 """The most pixels a cover may have, by default."""
 
 HEAD_BYTES = 4096
+ADDRESS = re.compile(r"(https?|ftp):/", re.IGNORECASE)  # a path has lost one of its slashes
 KINDS_READ = "A JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF was expected"
 
 
@@ -358,6 +359,8 @@ def _read(source: bytes | Path, where: str | None) -> tuple[bytes, str]:
             # a film that somebody named .jpg is told by its first bytes, and the rest stays where it is
             return (head + file.read() if _kind_of(head) else head), where
     except FileNotFoundError as error:
+        if ADDRESS.match(str(source)):
+            raise CoverError(where, "a web address, which is not fetched", "a file", "Download it first") from error
         raise CoverError(where, "there is no such file", cure="Check its name and folder") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error

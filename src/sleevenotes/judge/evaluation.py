@@ -32,11 +32,10 @@ from sleevenotes.judge.figures import Answers
 from sleevenotes.learn.abstention import Caution, risk_of
 from sleevenotes.learn.conformal import in_set
 from sleevenotes.learn.features import dataset_features
-from sleevenotes.learn.model import BASELINE_NAME, SCORINGS_NAME, Model
+from sleevenotes.learn.model import BASELINE_NAME, EVALUATION_NAME, SCORINGS_NAME, Model
 from sleevenotes.learn.recipes import Options, train
 
 FORMAT = 1
-EVALUATION_NAME = "evaluation.json"
 PREDICTIONS_NAME = "predictions.csv"
 FOLD_PREDICTIONS_NAME = "predictions-folds.csv"
 VALID_PART = 8  # in a fold, one of so many parts of what is left becomes valid

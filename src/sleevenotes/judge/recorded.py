@@ -23,8 +23,9 @@ from sleevenotes.covers.files import read_json
 from sleevenotes.covers.tasks import KINDS, Task
 from sleevenotes.errors import EvaluationError
 from sleevenotes.judge import metrics
-from sleevenotes.judge.evaluation import EVALUATION_NAME, FOLD_PREDICTIONS_NAME, FORMAT, PREDICTIONS_NAME
+from sleevenotes.judge.evaluation import FOLD_PREDICTIONS_NAME, FORMAT, PREDICTIONS_NAME
 from sleevenotes.judge.weighing import UNKNOWN, Floats
+from sleevenotes.learn.model import EVALUATION_NAME
 
 CURE = "Run `sleevenotes evaluate MODEL DATASET -o FOLDER`"
 FOLDS_CURE = "Run `sleevenotes evaluate MODEL DATASET -o FOLDER --folds 5`"

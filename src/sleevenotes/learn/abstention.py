@@ -27,6 +27,7 @@ from sleevenotes.learn import conformal
 Floats = NDArray[np.float64]
 
 LEAST_PROBA = 1e-12
+MAX_RISK = 0.5  # the default of command line, page and API: an answer that is more often wrong than right is none
 
 
 def risk_of(proba: Floats, line: Mapping[str, float] | None = None) -> Floats:

@@ -48,6 +48,7 @@ HISTORY_NAME = "history.csv"
 CHECKPOINT_NAME = "checkpoint.safetensors"
 LEARNT_NAME = "learnt_from.csv"
 SCORINGS_NAME = "scorings.jsonl"
+EVALUATION_NAME = "evaluation.json"  # what `evaluate` writes beside a model, or in the folder around it
 BASELINE_NAME = "color"
 BUNDLE_NAME = "sleevenotes.json"  # in place of a card, in a folder that `export` made (`learn.bundles`)
 CONFIG_NAME = "config.json"  # in place of that, in a folder for the Hugging Face hub, where many have one
@@ -253,7 +254,7 @@ class Model:
         rows = iter(self.asked(np.stack(readable))) if readable else iter(())
         for name, pixels in waiting:
             if isinstance(pixels, CoverError):
-                yield Prediction(name, None, str(pixels))
+                yield Prediction(name, None, pixels.about(name).sentence)
             else:
                 yield Prediction(name, next(rows), None)
 
@@ -267,12 +268,8 @@ def read_card(folder: Path) -> dict[str, Any]:
         Where there is none, or of another format.
     """
     path = Path(folder) / CARD_NAME
-    if not path.is_file() and bundle_in(folder):
-        found = "a bundle, which `predict` and `serve` can ask, but no other verb"
-        raise ModelError(str(folder), found, "a model", "Name the model that it was exported from")
     if not path.is_file():
-        found = f"no {CARD_NAME} in this folder" if Path(folder).is_dir() else "no such folder"
-        raise ModelError(str(folder), found, "a model", "Train one: `sleevenotes train DATASET -o MODEL`")
+        raise _no_model(Path(folder))
     try:
         card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as cause:
@@ -283,6 +280,36 @@ def read_card(folder: Path) -> dict[str, Any]:
     if card["format"] != FORMAT:
         raise ModelError(str(path), f"format {card['format']}", f"format {FORMAT}", "Train the model again")
     return card
+
+
+def model_beside(folder: Path) -> Path | None:
+    """Return the model that belongs to a folder which is none itself; None if there is none.
+
+    A folder that `run` made has its model in `model/`; a dataset in such a folder has it next to itself.
+    """
+    for path in (folder / "model", folder.parent / "model"):
+        if (path / CARD_NAME).is_file() and (path.parent == folder or folder.name == "dataset"):
+            return path
+    return None
+
+
+def _no_model(folder: Path) -> ModelError:
+    """Return the error for a folder without a card, with the path that was probably meant."""
+    train = "Train one: `sleevenotes train DATASET -o MODEL`"
+    beside = model_beside(folder)
+    cure = f"Its model is {beside}" if beside else train
+    if bundle_in(folder):
+        found = "an exported model, which only `predict` and `serve` can use"
+        return ModelError(str(folder), found, "a model", "Name the model that it was exported from")
+    if (folder / "metadata.csv").is_file() or (folder / "metadata.parquet").is_file():
+        found = "a dataset, not a model"
+    elif beside:
+        found = "a folder that `run` made, not a model"
+    elif folder.is_dir():
+        found = f"no {CARD_NAME} in this folder"
+    else:
+        found = "not a folder" if folder.is_file() else "no such folder"
+    return ModelError(str(folder), found, "" if beside else "a model", cure)
 
 
 def bundle_in(folder: Path) -> Path | None:

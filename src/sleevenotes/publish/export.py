@@ -25,9 +25,17 @@ from sleevenotes.covers.files import replacing, write_json
 from sleevenotes.errors import EvaluationError, ModelError
 from sleevenotes.learn.bundles import GRAPH_NAME
 from sleevenotes.learn.exporting import Checked, Exported, exported
-from sleevenotes.learn.model import BUNDLE_NAME, CONFIG_NAME, MODEL_TYPE, WEIGHTS_NAME, Model, bundle_in
+from sleevenotes.learn.model import (
+    BUNDLE_NAME,
+    CONFIG_NAME,
+    EVALUATION_NAME,
+    MODEL_TYPE,
+    WEIGHTS_NAME,
+    Model,
+    bundle_in,
+)
 from sleevenotes.publish.model_card import Sources, model_card
-from sleevenotes.publish.results import AUDIT_NAME, EVALUATION_NAME, read_audit, read_evaluation
+from sleevenotes.publish.results import AUDIT_NAME, read_audit, read_evaluation
 
 TENSORS_NAME = "model.safetensors"
 PREPROCESSOR_NAME = "preprocessor_config.json"

@@ -1,47 +1,60 @@
 """What `predict` reads and prints: covers in, exactly one line a cover out, in order.
 
-A line of JSON is `{"file": …, "genres": [{"genre": …, "proba": …}, …], "error": null}`, likeliest genre first; a
-cover that can't be read has no genres and a sentence in `error`. Where a greatest risk is asked for, a line also has
-`risk` and `cant_tell`, and no genres where `cant_tell` says why; where a coverage is, `set`, the genres of which one is
-right so often.
+Command line and API say the same of a cover (`as_mapping`): its likeliest genres, the risk that the first one is wrong,
+`cant_tell` if that risk is too great to name one, and, if a coverage is asked for, the `set` of genres that holds the
+right one that often.
 """
 
 from __future__ import annotations
 
 import csv
+import glob
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, TextIO
+from typing import Any, BinaryIO, TextIO
 
 from sleevenotes.collect.folders import is_cover, walk
 from sleevenotes.covers.images import probe
-from sleevenotes.errors import CoverError, SourceError
+from sleevenotes.errors import CoverError, ModelError, SourceError
 from sleevenotes.learn.abstention import Caution
-from sleevenotes.learn.model import CARD_NAME, Prediction, bundle_in
+from sleevenotes.learn.model import CARD_NAME, Prediction, bundle_in, model_beside
 
 STDIN = "-"
 SEPARATOR = ";"  # between the genres of a set, in a cell
 ANY = Caution()  # every answer is given
+TABLES = ("metadata.csv", "metadata.parquet")
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 Writer = Callable[[Iterable[Prediction], Sequence[str], TextIO, int, Caution], int]
+
+
+# Arguments --------------------------------------------------------------------------------------------------------
 
 
 def covers_named(arguments: Sequence[str], stdin: BinaryIO) -> tuple[list[Path | bytes], list[str]]:
     """Return the covers that arguments name, and what to call each of them.
 
-    A file is itself, whether or not it is there; a folder is every cover in it, at any depth, by name; `-` is stdin,
-    which holds either one cover or a list of files, one a line.
+    Parameters
+    ----------
+    arguments
+        Files, whether or not they exist; folders, which stand for every cover in them, at any depth, by name; datasets,
+        for the covers of their table; patterns such as ``*.jpg``; and ``-`` for stdin.
+    stdin
+        Either one cover or a list of files, one a line, in UTF-8 or UTF-16.
 
     Raises
     ------
     SourceError
-        Where a folder has no cover in it, or stdin has nothing.
+        If a folder has no cover in it, a pattern fits no file, or stdin is empty.
+    ModelError
+        If a model is among the covers.
     """
     sources: list[Path | bytes] = []
     names: list[str] = []
     for argument in arguments:
-        found = _from_stdin(stdin) if argument == STDIN else _from_path(Path(argument))
+        found = _from_stdin(stdin) if argument == STDIN else _from_path(argument)
         for name, source in found:
             names.append(name)
             sources.append(source)
@@ -49,28 +62,75 @@ def covers_named(arguments: Sequence[str], stdin: BinaryIO) -> tuple[list[Path |
 
 
 def model_and_covers(arguments: Sequence[str]) -> tuple[Path | None, list[str]]:
-    """Return the model that the first of several arguments names, and the other ones; None for the one in the box.
+    """Return the model that the first of several arguments names, and the other ones; None for the bundled model.
 
-    A folder with a `model.json`, or a bundle of one, is a model. So is, of several, whatever else is neither a cover
-    nor has some in it: it was meant as one, and loading it says what is wrong.
+    A folder with a `model.json`, an exported model, and a folder that `run` made are models. Of several arguments, so
+    is a first one that is neither a cover nor has one in it: it was meant as a model, and loading it says what is wrong.
+
+    Raises
+    ------
+    ModelError
+        If the first argument is a dataset in a place where only a model makes sense, or a folder that `run` made has no
+        covers named after it.
     """
     first, *others = arguments
     path = Path(first)
-    if (path / CARD_NAME).is_file() or bundle_in(path):
+    if _is_model(path):
         return path, others
+    beside = model_beside(path) if path.is_dir() else None
+    if beside is not None and not _is_dataset(path):
+        return beside, others
+    if _is_dataset(path):
+        if others:
+            cure = f"Its model is {beside}" if beside else "Name the model first"
+            raise ModelError(str(path), "a dataset, not a model", cure=cure)
+        return None, list(arguments)
     covers = first == STDIN or path.is_file() or path.suffix or (path.is_dir() and any(map(is_cover, walk(path)[0])))
     return (None, list(arguments)) if covers or not others else (path, others)
 
 
-def _from_path(path: Path) -> Iterator[tuple[str, Path]]:
+def _is_model(path: Path) -> bool:
+    return (path / CARD_NAME).is_file() or bundle_in(path) is not None
+
+
+def _is_dataset(path: Path) -> bool:
+    return any((path / name).is_file() for name in TABLES)
+
+
+def _from_path(argument: str) -> Iterator[tuple[str, Path]]:
+    path = Path(argument)
     if not path.is_dir():
-        yield str(path), path
+        # a shell that expands no patterns, such as the one of Windows, leaves that to the program
+        if glob.has_magic(argument) and not path.exists() and "://" not in argument:
+            yield from _from_pattern(argument)
+        else:
+            yield argument, path
         return
+    if _is_model(path):
+        raise ModelError(argument, "a model among the covers", cure="Name it first, before the covers")
+    if _is_dataset(path):
+        from sleevenotes.covers.dataset import Dataset  # it brings polars
+
+        dataset = Dataset.open(path, files=False)
+        yield from ((str(file), file) for file in dataset.paths)
+        return
+    beside = model_beside(path)
+    if beside is not None:
+        cure = f"Its model is {beside}, and its covers are in {path / 'dataset'}"
+        raise SourceError(argument, "a folder that `run` made, not one of covers", cure=cure)
     files = [file for file in walk(path)[0] if is_cover(file)]
     if not files:
-        raise SourceError(str(path), "no cover in this folder", "files with pictures, or a model's folder before them")
+        raise SourceError(argument, "no cover in this folder", "files with pictures, or a model's folder before them")
     for file in files:
         yield str(file), file
+
+
+def _from_pattern(pattern: str) -> Iterator[tuple[str, Path]]:
+    files = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207  (as a shell: patterns may be absolute)
+    if not files:
+        raise SourceError(pattern, "no file fits this pattern", "files with pictures")
+    for file in files:
+        yield file, Path(file)
 
 
 def _from_stdin(stdin: BinaryIO) -> Iterator[tuple[str, Path | bytes]]:
@@ -80,34 +140,68 @@ def _from_stdin(stdin: BinaryIO) -> Iterator[tuple[str, Path | bytes]]:
     try:
         probe(data, "stdin")
     except CoverError:
-        try:
-            lines = [line.strip() for line in data.decode("utf-8").splitlines()]
-        except UnicodeDecodeError:  # no list of names; let the decoder say what is wrong with the cover
-            lines = []
-        for line in lines:
-            if line:
-                yield line, Path(line)
+        lines = [line.strip() for line in _text(data).splitlines() if line.strip()]
         if lines:
+            for line in lines:
+                yield line, Path(line)
             return
     yield "stdin", data
+
+
+def _text(data: bytes) -> str:
+    """Return a list of files as text, in UTF-8 or, as Windows writes it, in UTF-16; empty if it is neither."""
+    try:
+        return data.decode("utf-16" if data.startswith(UTF_16) else "utf-8-sig")
+    except UnicodeDecodeError:  # no list of names; let the decoder say what is wrong with the cover
+        return ""
+
+
+# Answers ----------------------------------------------------------------------------------------------------------
+
+
+def as_mapping(
+    prediction: Prediction, genres: Sequence[str], caution: Caution, top: int | None = None
+) -> dict[str, Any]:
+    """Return what is said of one cover, in the form that command line and API share.
+
+    Parameters
+    ----------
+    prediction
+        Of one cover.
+    genres
+        The model's, in its order.
+    caution
+        How careful the answer has to be.
+    top
+        Number of genres to name; None for all.
+
+    Returns
+    -------
+    dict
+        `file`; `genres`, each with `genre` and `proba`, likeliest first, also if `cant_tell` says why none of them
+        should be relied on; `risk`, 0 to 1; `cant_tell` and `set`, each None if there is none; and `error`, which says
+        why a cover can't be read, None otherwise.
+    """
+    told: dict[str, Any] = {"file": prediction.file, "genres": [], "risk": None, "cant_tell": None, "set": None}
+    if prediction.proba is not None:
+        likeliest = prediction.top(tuple(genres), len(genres) if top is None else top)
+        told |= {
+            "genres": [{"genre": genre, "proba": proba} for genre, proba in likeliest],
+            "risk": caution.risk(prediction.proba),
+            "cant_tell": caution.doubt(prediction.proba),
+            "set": caution.genres(prediction.proba, tuple(genres)),
+        }
+    return told | {"error": prediction.error}
 
 
 def write_json_lines(
     predictions: Iterable[Prediction], genres: Sequence[str], out: TextIO, top: int, caution: Caution = ANY
 ) -> int:
     """Write a line of JSON a cover, and return how many could not be read."""
+    plain = not _is_unicode(out)
     failed = 0
     for prediction in predictions:
-        told = _told(prediction, genres, top, caution)
-        line: dict[str, Any] = {
-            "file": prediction.file,
-            "genres": [{"genre": genre, "proba": proba} for genre, proba in told.genres],
-        }
-        if caution.max_risk is not None:
-            line |= {"risk": told.risk, "cant_tell": told.doubt}
-        if caution.coverage is not None:
-            line["set"] = told.set
-        print(json.dumps(line | {"error": prediction.error}, ensure_ascii=False), file=out)
+        print(json.dumps(as_mapping(prediction, genres, caution, top), ensure_ascii=plain), file=out)
         failed += prediction.error is not None
     return failed
 
@@ -118,20 +212,16 @@ def write_csv(
     """Write a header and a line of CSV a cover, and return how many could not be read."""
     top = min(top, len(genres))
     columns = [column for place in range(1, top + 1) for column in (f"genre {place}", f"proba {place}")]
-    columns += ["risk", "can't tell"] if caution.max_risk is not None else []
-    columns += ["set"] if caution.coverage is not None else []
     table = csv.writer(out, lineterminator="\n")
-    table.writerow(["file", *columns, "error"])
+    table.writerow(["file", *columns, "risk", "cant_tell", "set", "error"])
     failed = 0
     for prediction in predictions:
-        told = _told(prediction, genres, top, caution)
-        cells = [cell for genre, proba in told.genres for cell in (genre, f"{proba:.6f}")]
+        answer = as_mapping(prediction, genres, caution, top)
+        cells = [cell for each in answer["genres"] for cell in (each["genre"], f"{each['proba']:.6f}")]
         cells += [""] * (2 * top - len(cells))
-        if caution.max_risk is not None:
-            cells += ["" if told.risk is None else f"{told.risk:.6f}", told.doubt or ""]
-        if caution.coverage is not None:
-            cells.append(SEPARATOR.join(told.set))
-        table.writerow([prediction.file, *cells, prediction.error or ""])
+        risk = "" if answer["risk"] is None else f"{answer['risk']:.6f}"
+        among = SEPARATOR.join(answer["set"] or ())
+        table.writerow([prediction.file, *cells, risk, answer["cant_tell"] or "", among, prediction.error or ""])
         failed += prediction.error is not None
     return failed
 
@@ -142,29 +232,19 @@ def write_table(
     """Write a line for people a cover, and return how many could not be read."""
     failed = 0
     for prediction in predictions:
-        told = _told(prediction, genres, top, caution)
-        words = f"can't tell: {told.doubt}" if told.doubt else "   ".join(f"{name} {p:.0%}" for name, p in told.genres)
-        if told.set:
-            words += f"   {{{', '.join(told.set)}}}"
-        print(f"{prediction.file}   {prediction.error or words}", file=out)
+        answer = as_mapping(prediction, genres, caution, top)
+        words = "   ".join(f"{each['genre']} {100 * each['proba']:.0f} %" for each in answer["genres"])
+        if answer["cant_tell"]:
+            words = f"can't tell ({answer['cant_tell']}): {words}"
+        if answer["set"]:
+            words += f"   {{{', '.join(answer['set'])}}}"
+        if prediction.error:
+            words = prediction.error.removeprefix(f"{prediction.file}: ")
+        print(f"{prediction.file}   {words}", file=out)
         failed += prediction.error is not None
     return failed
 
 
-class _Told(NamedTuple):
-    """What is said of a cover: its likeliest genres, or the doubt that forbids it; and its risk and set, if asked."""
-
-    genres: list[tuple[str, float]]
-    risk: float | None
-    doubt: str | None
-    set: list[str]
-
-
-def _told(prediction: Prediction, genres: Sequence[str], top: int, caution: Caution) -> _Told:
-    if prediction.proba is None:
-        return _Told([], None, None, [])
-    doubt = caution.doubt(prediction.proba)
-    likeliest = [] if doubt else prediction.top(tuple(genres), top)
-    return _Told(
-        likeliest, caution.risk(prediction.proba), doubt, caution.genres(prediction.proba, tuple(genres)) or []
-    )
+def _is_unicode(out: TextIO) -> bool:
+    """Return whether a stream can write any character; JSON has its own way of writing those that it can't."""
+    return (getattr(out, "encoding", None) or sys.getdefaultencoding()).lower().replace("-", "") in ("utf8", "utf16")

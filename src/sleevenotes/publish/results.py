@@ -20,8 +20,8 @@ from sleevenotes.covers.genre_tree import upwards
 from sleevenotes.covers.images import sha256
 from sleevenotes.errors import EvaluationError, ModelError, SleevenotesError
 from sleevenotes.judge.audit.findings import VERDICTS
+from sleevenotes.learn.model import EVALUATION_NAME
 
-EVALUATION_NAME = "evaluation.json"
 EXPLANATIONS_NAME = "explanations.json"
 CURVE_NAME = "curve.json"
 AUDIT_NAME = "audit.json"

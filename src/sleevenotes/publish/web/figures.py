@@ -19,13 +19,13 @@ from sleevenotes.covers.dataset import from_columns
 from sleevenotes.covers.genre_tree import in_order
 from sleevenotes.errors import SleevenotesError
 from sleevenotes.learn.bundles import Bundle
-from sleevenotes.learn.model import CARD_NAME, SCORINGS_NAME
+from sleevenotes.learn.model import CARD_NAME, EVALUATION_NAME, SCORINGS_NAME
 from sleevenotes.publish.audit_section import COMMAND, by_verdict, ruling
 from sleevenotes.publish.caveats import caveats
 from sleevenotes.publish.figure_sections import BASELINE_MEANINGS, BASELINES, FIGURES, MODELS, meaning
+from sleevenotes.publish.provenance import words_of_figures
 from sleevenotes.publish.results import (
     AUDIT_NAME,
-    EVALUATION_NAME,
     Audit,
     Results,
     estimate,
@@ -233,6 +233,8 @@ def fits(evaluation: Mapping[str, Any], service: Service) -> bool:
 
 def told(service: Service) -> ModelTold:
     """Return all that is known of a model now."""
+    if isinstance(service.model.card.get("figures"), Mapping) and not (results_of(service) / EVALUATION_NAME).is_file():
+        return _of_card(service.model.card)
     missing: list[str] = []
     results = _results(service, missing)
     known = None if results is None else results.evaluation
@@ -307,6 +309,56 @@ def _made_of(card: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a model's card; of a bundle, with what it tells of the model that it was made of."""
     origin = card.get("model")
     return {**origin, **card} if isinstance(origin, dict) else card
+
+
+def _of_card(card: Mapping[str, Any]) -> ModelTold:
+    """Return what the bundled model's card says of its evaluation, over several seeds (`box/make_model.py`)."""
+    figures = card["figures"]
+    found = figures["five_genres"]
+    chance = 1 / len(found["genres"])
+    own = Estimate(**estimate(found["accuracy"]))
+    name, percent, _ = FIGURES["accuracy"]
+    words = f"Of {found['answers']:,} test covers of {', '.join(found['genres'])}: how many it named right."
+    guess = Baseline(
+        key="random",
+        name="A random pick",
+        meaning=f"naming one of {len(found['genres'])} genres at random",
+        difference=Estimate(**{end: None if at is None else at - chance for end, at in own.model_dump().items()}),
+        p=None,
+        words="",
+        value=chance,
+        low=None,
+        high=None,
+    )
+    genres: dict[str, Mapping[str, Any]] = {}
+    for collection in figures["collections"].values():  # a genre of several is shown as the first of them measured it
+        genres = dict(collection["genres"]) | genres
+    return ModelTold(
+        card=_card(card),
+        verdict=words_of_figures(figures),
+        missing=[],
+        split="test",
+        n=int(found["answers"]),
+        artists="unknown",
+        main="accuracy",
+        figures=[Figure(key="accuracy", name=name, meaning=words, percent=percent, **own.model_dump())],
+        baselines=[guess],
+        per_genre=[
+            GenreFigures(
+                genre=genre,
+                depth=0,
+                support=int(each["covers"]),
+                threshold=None,
+                **{key: Estimate(**estimate(each.get(key))) for key in PER_GENRE},
+            )
+            for genre, each in genres.items()
+        ],
+        confusion=None,
+        reliability=None,
+        abstention=None,
+        audit=None,
+        caveats=[],
+    )
 
 
 # -------------------------------------------------------------------------------- its parts

@@ -21,7 +21,8 @@ from sleevenotes.covers.files import read_json
 from sleevenotes.covers.genres import column_rows
 from sleevenotes.covers.mending import Change, finish, mend, undo
 from sleevenotes.errors import ChangedMeanwhile, EvaluationError, SleevenotesError
-from sleevenotes.publish.results import EVALUATION_NAME, MAP_CURE, MAP_NAME, PLACES_NAME, number
+from sleevenotes.learn.model import EVALUATION_NAME
+from sleevenotes.publish.results import MAP_CURE, MAP_NAME, PLACES_NAME, number
 from sleevenotes.publish.web.browsing import Said, Shelf, shelved
 from sleevenotes.publish.web.figures import fits, results_of
 from sleevenotes.publish.web.problems import Problem, busy, unknown

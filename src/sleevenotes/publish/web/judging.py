@@ -23,6 +23,7 @@ from sleevenotes.judge.similar import TOP, as_mapping
 from sleevenotes.learn.abstention import Caution
 from sleevenotes.learn.calibration import Floats
 from sleevenotes.learn.model import Prediction
+from sleevenotes.publish.predictions import as_mapping as prediction_mapping
 from sleevenotes.publish.web.batching import DeskHere, unsqueezed
 from sleevenotes.publish.web.browsing import names_under
 from sleevenotes.publish.web.limits import Limits
@@ -352,16 +353,8 @@ def _told(
 ) -> dict[str, Any]:
     """Return what is said of one cover, as `CoverPrediction` has it."""
     if isinstance(answer, CoverError):
-        return {"file": name, "genres": [], "risk": None, "cant_tell": None, "set": None, "error": answer.sentence}
-    likeliest = Prediction(name, answer, None).top(genres, top or len(genres))
-    return {
-        "file": name,
-        "genres": [{"genre": genre, "proba": proba} for genre, proba in likeliest],
-        "risk": caution.risk(answer),
-        "cant_tell": caution.doubt(answer),
-        "set": caution.genres(answer, genres),
-        "error": None,
-    }
+        return prediction_mapping(Prediction(name, None, answer.sentence), genres, caution)
+    return prediction_mapping(Prediction(name, answer, None), genres, caution, top)
 
 
 def _counts(service: Service) -> Counter[str] | None:

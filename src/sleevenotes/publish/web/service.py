@@ -21,7 +21,7 @@ from sleevenotes.covers.tasks import Task
 from sleevenotes.errors import ModelError, SleevenotesError
 from sleevenotes.judge.similar import CoverIndex
 from sleevenotes.learn import bundles
-from sleevenotes.learn.abstention import Caution
+from sleevenotes.learn.abstention import MAX_RISK, Caution
 from sleevenotes.learn.model import Model
 from sleevenotes.publish.web.problems import Problem, busy
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 TABLES = (CSV_NAME, PARQUET_NAME)
 RESULT_NAME = "evaluation.json"
 PATIENCE_S = 2.0  # for something that another request is having made
-MAX_RISK = 0.5  # an answer that is wrong more often than right is none, unless asked for otherwise
 
 
 class Service:

@@ -82,7 +82,7 @@ function commands(words) {
 function headline({ verdict, figures: known, baselines: ways, main, n, split }) {
   if (!verdict) return null;
   const own = known.find(({ key }) => key === main);
-  const guesses = (ways ?? []).filter(({ key }) => key === "commonest" || key === "share");
+  const guesses = (ways ?? []).filter(({ key }) => ["commonest", "share", "random"].includes(key));
   const guessing = guesses.sort((a, b) => (b.value ?? 0) - (a.value ?? 0))[0];
   const color = ways?.find(({ key }) => key === "color");
   const three = [
@@ -150,7 +150,8 @@ const COLUMNS = [
 ];
 
 function perGenre(rows, { task, browsable }) {
-  const columns = COLUMNS.filter(([key]) => key !== "roc_auc" || task === "multi");
+  const measured = ([key]) => rows.some((row) => typeof row[key] === "number" || (row[key]?.value ?? null) !== null);
+  const columns = COLUMNS.filter(([key]) => key !== "roc_auc" || task === "multi").filter(measured);
   const sorting = { key: "f1", up: false };
   const body = el("tbody");
   const heads = [["genre", "Genre"], ...columns].map(([key, words]) => {
