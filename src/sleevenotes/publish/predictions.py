@@ -65,7 +65,7 @@ def model_and_covers(arguments: Sequence[str]) -> tuple[Path | None, list[str]]:
     """Return the model that the first of several arguments names, and the other ones; None for the bundled model.
 
     A folder with a `model.json`, an exported model, and a folder that `run` made are models. Of several arguments, so
-    is a first one that is neither a cover nor has one in it: it was meant as a model, and loading it says what is wrong.
+    is a first one that is neither a cover nor has one in it: loading it then says what is wrong.
 
     Raises
     ------
