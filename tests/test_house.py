@@ -32,6 +32,7 @@ DOORS = {
         )
     },
     "rich": {"cli/terminal.py"},
+    "msgspec": {"covers/schema.py"},
     "onnxruntime": {"learn/onnx.py"},
     "torch": {
         "learn/augmentation.py",
