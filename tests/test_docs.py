@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
+import signal
+import socket
 import subprocess
 import sys
+from functools import partial
 from inspect import cleandoc
 from pathlib import Path
 
+import httpx
 import pytest
 import typer
 
 from sleevenotes import cli
+from sleevenotes.collect.demo import DemoSettings, draw_demo
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "docs"))
@@ -22,19 +28,21 @@ from make_reference import verbs  # noqa: E402
 VERBS = verbs(typer.main.get_command(cli.app))
 GUIDE = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
 
-# what makes an example small enough for a test; it is run as it stands but for these
+# what makes an example small enough for a test, by the words that it begins with; it runs as printed but for these
 SMALLER = {
-    "demo": ["--covers", "30", "--genres", "3"],
-    "train": ["--epochs", "2"],
-    "run": ["--epochs", "2", "--model", "small"],
+    "demo -o covers": ["--covers", "30", "--genres", "3"],
+    "demo -o prog-covers": ["--covers", "30"],
+    "train out/dataset --model small": ["--epochs", "2"],
+    "train out/dataset --backbone mobilenet_v2": ["--weights", "WEIGHTS"],
+    "train out/dataset --model mobilenet --finetune": ["--weights", "WEIGHTS", "--epochs", "1"],
+    "train out/dataset --model best": ["--budget", "1s"],
+    "run covers": ["--epochs", "2", "--model", "small"],
     "curve": ["--steps", "2", "--repeats", "1"],
     "audit": ["--check", "1", "--check", "6"],
+    "study bandcamp out/dataset -o out/study": ["--quick"],
+    "study prog out/prog out/dataset -o out/progstudy": ["--quick"],
 }
-ELSEWHERE = {
-    "study prog",  # needs a second dataset, and takes its time: tests/test_prog.py runs it
-    "serve",  # runs until it is stopped: tests/test_serve_process.py runs it
-    "people",  # needs a game that was played: tests/test_people.py runs it
-}
+PLAYERS = ("Ada", "Bix")
 
 
 def section(verb: str) -> str:
@@ -64,22 +72,66 @@ def test_the_guide_has_no_verb_that_is_not_there():
     assert re.findall(r"^## (.+)$", GUIDE, re.MULTILINE) == list(VERBS)
 
 
-def test_the_examples_run_one_after_the_other(tmp_path):
-    for verb in (verb for verb in VERBS if verb not in ELSEWHERE):
-        words = shlex.split(example_of(verb))
-        assert words[0] == "sleevenotes"
-        if verb == "explain":
-            shutil.copy(
-                next(iter(sorted((tmp_path / "out" / "dataset" / "images").rglob("*.jpg")))), tmp_path / "cover.jpg"
-            )
-        if verb == "compare":  # the colour baseline, which has no evaluation of its own
-            first = [sys.executable, "-m", "sleevenotes", "evaluate", "out/model/color", "out/dataset"]
-            subprocess.run(first, cwd=tmp_path, capture_output=True, check=True)
-        command = [sys.executable, "-m", "sleevenotes", *words[1:], *SMALLER.get(verb, [])]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-        broken_covers_are_told = verb == "predict" and "could not be read" in done.stderr
-        assert done.returncode == 0 or broken_covers_are_told, f"{verb}: {done.stderr}"
+@pytest.mark.parametrize("page", ["README.md", "docs/guide.md"])
+def test_a_page_runs_from_top_to_bottom(page: str, pretrained: Path, tmp_path: Path):
+    environment = os.environ | {"SLEEVENOTES_WEIGHTS": str(tmp_path / "no-weights")}
+    ran = partial(subprocess.run, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    drawn = draw_demo(tmp_path / "own", DemoSettings(genres=3, covers_per_genre=30), seed=3)
+    shutil.copy(tmp_path / "own" / next(cover.file_name for cover in drawn if not cover.broken), tmp_path / "cover.jpg")
+    if page == "README.md":  # whose reader has covers already
+        (tmp_path / "own").rename(tmp_path / "covers")
+        draw_demo(tmp_path / "prog", DemoSettings(genres=2, covers_per_genre=30), seed=1)
+    for words in commands_of(page):
+        smaller = next((more for begin, more in SMALLER.items() if " ".join(words).startswith(begin)), [])
+        command = [
+            sys.executable,
+            "-m",
+            "sleevenotes",
+            *words,
+            *(each.replace("WEIGHTS", str(pretrained)) for each in smaller),
+        ]
+        if words[0] == "serve":
+            played(command, tmp_path, environment)
+            continue
+        done = ran(command)
+        broken_covers_are_counted = words[0] == "predict" and "could not be read" in done.stderr
+        assert done.returncode == 0 or broken_covers_are_counted, f"{shlex.join(command)}: {done.stderr}"
     assert (tmp_path / "out" / "report.html").is_file()
+
+
+def commands_of(page: str) -> list[list[str]]:
+    """The commands of `sleevenotes` that a page prints, in order, without its name."""
+    lines = re.findall(r"^    (?:sleevenotes) (.+)$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)
+    return [shlex.split(line, comments=True) for line in lines]
+
+
+def played(command: list[str], folder: Path, environment: dict[str, str]) -> None:
+    """Start the server as printed, let two people play a round, and stop it."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        [*command, "--port", str(port)],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        lines = iter(server.stdout.readline, "")  # type: ignore[union-attr]
+        assert any(f"http://127.0.0.1:{port}" in line for line in lines)
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1/game", timeout=60) as client:
+            for player in PLAYERS:
+                game = client.post("/rounds", json={"nickname": player}).raise_for_status().json()
+                for number in range(1, game["covers"] + 1):
+                    answer = {"number": number, "genre": game["genres"][0]}
+                    client.post(f"/rounds/{game['round']}/answers", json=answer).raise_for_status()
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(timeout=60) == 0
+    finally:
+        server.kill()
+        server.communicate()
 
 
 def test_the_command_line_reference_is_current():

@@ -211,7 +211,7 @@ def join(
 ) -> None:
     """Join datasets into one of several genres a cover, where a genre that a dataset never names is unknown in it.
 
-    Example: sleevenotes join out/dataset out/harmonised -o out/joined
+    Example: sleevenotes join out/dataset out/prog -o out/joined
     """
     from sleevenotes.collect.joining import join as join_datasets
     from sleevenotes.covers.dataset import Dataset

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -61,7 +60,7 @@ def serve(
         grace_s=grace,
     )
     service = Service.found(model, dataset, max_risk=MAX_RISK if max_risk is None else max_risk)
-    print(provenance(service.model), file=sys.stderr)
     if service.has_dataset and dataset is None:
         say(f"The dataset is {service.dataset.folder}, as it lies beside the model; --dataset names another")
+    say(provenance(service.model))
     run(service, limits, address=(host, port), token=token, say=say)
