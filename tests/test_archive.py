@@ -452,7 +452,7 @@ def test_a_dataset_that_can_not_be_written_is_told(client: TestClient, copied: D
 def test_a_server_finishes_what_one_before_it_had_begun(color_model: Model, copied: Dataset):
     name = copied.file_names[0]
     _, change = mend(copied, name, genres=["jazz"], who="ann")
-    copied.write()  # as if killed between log and table
+    Dataset(copied.folder, copied.covers).write()  # as if killed between log and table
     write_json(copied.folder / PENDING_NAME, vars(change))
     service = Service.found(color_model.folder, copied.folder)
     assert service.dataset.genre_lists[0] == Dataset.open(copied.folder).genre_lists[0] == ("jazz",)
@@ -462,7 +462,7 @@ def test_a_server_finishes_what_a_killed_one_beside_it_had_begun(client: TestCli
     name = copied.file_names[0]
     assert ask(client, f"/covers/{Service.id_of(name)}")["genres"] == ["folk"]
     _, change = mend(copied, name, genres=["jazz"], who="ann")
-    copied.write()  # as if killed between log and table
+    Dataset(copied.folder, copied.covers).write()  # as if killed between log and table
     write_json(copied.folder / PENDING_NAME, vars(change))
     cover = ask(client, f"/covers/{Service.id_of(name)}")
     assert (cover["genres"], len(cover["changes"])) == (["jazz"], 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from covers_for_tests import make_dataset
-from sleevenotes.covers import mending
+from sleevenotes.covers import files, mending
 from sleevenotes.covers.dataset import Dataset
 from sleevenotes.covers.files import FORMULA_STARTS, guarded, unguarded, write_json
 from sleevenotes.covers.mending import CHANGES_NAME, PENDING_NAME, Change, changes, cleaned, finish, mend, undo, undone
@@ -92,7 +93,8 @@ def test_who_looked_at_an_older_table_is_refused(dataset: Dataset):
         mend(dataset, FIRST, genres=["metal"], who="ben")
     mend(dataset, "images/0001.png", genres=["metal"], who="ben")  # another cover is as it was
     assert genres_of(dataset.folder) == ("jazz",)
-    dataset.where([name != "images/0002.png" for name in dataset.file_names]).write()
+    now = Dataset.open(dataset.folder)
+    now.where([name != "images/0002.png" for name in now.file_names]).write()
     with pytest.raises(ChangedMeanwhile, match="not in the table any more"):
         mend(dataset, "images/0002.png", genres=["jazz"], who="ben")
 
@@ -238,19 +240,20 @@ def test_a_folder_that_can_not_be_written_is_told(dataset: Dataset, monkeypatch)
 
 
 def test_what_stands_in_the_table_stands_in_the_log_even_if_the_disk_fails_to_confirm_it(dataset: Dataset, monkeypatch):
-    whole = mending._flushed
+    whole, asked = files.flush, []
 
     def failing(path: Path) -> None:
-        if path.name == "metadata.csv":
+        asked.append(path.name)
+        if path == dataset.folder and any("metadata.csv" in name for name in asked):  # the table's new name
             raise OSError(5, "Input/output error")
         whole(path)
 
-    monkeypatch.setattr(mending, "_flushed", failing)
+    monkeypatch.setattr(files, "flush", failing)
     with pytest.raises(DatasetError, match=r"can't be written .*Input/output error"):
         mend(dataset, FIRST, genres=["jazz"], who="ann")
     monkeypatch.undo()
-    assert genres_of(dataset.folder) == ("jazz",)
     assert finish(dataset.folder)
+    assert genres_of(dataset.folder) == ("jazz",)
     assert [(change.who, change.after) for change in changes(dataset.folder)] == [("ann", ("jazz",))]
 
 
@@ -322,7 +325,7 @@ def kill_at(folder: Path, *, stop_before: str = "", stop_after: str = "", elsewh
 
 def test_killed_before_the_table_is_replaced_the_change_is_finished(dataset: Dataset):
     kill_at(dataset.folder, stop_before="stop()")
-    assert genres_of(dataset.folder) == ("folk",)  # the whole table as it was
+    assert pl.read_csv(dataset.folder / "metadata.csv")[0, "genres"] == "folk"  # the whole table as it was
     assert [change.after for change in changes(dataset.folder)] == [("jazz",)]
     assert finish(dataset.folder)
     assert genres_of(dataset.folder) == ("jazz",)
@@ -375,6 +378,27 @@ def test_a_spoilt_pending_change_is_told(dataset: Dataset):
     write_json(dataset.folder / PENDING_NAME, {"number": 1})
     with pytest.raises(DatasetError, match="no change"):
         finish(dataset.folder)
+
+
+def test_a_dataset_that_is_opened_has_the_change_that_a_killed_process_had_logged(dataset: Dataset):
+    kill_at(dataset.folder, stop_before="stop()")
+    assert genres_of(dataset.folder) == ("jazz",)
+    assert not (dataset.folder / PENDING_NAME).exists()
+
+
+def test_each_step_of_a_change_is_on_the_disk_before_the_next_begins(dataset: Dataset, monkeypatch):
+    steps, real = [], os.fsync
+
+    def fsync(handle: int) -> None:
+        real(handle)
+        for path in (dataset.folder, *dataset.folder.iterdir()):
+            if os.path.samestat(os.fstat(handle), path.stat()):
+                steps.append(re.sub(r"^\.(.*)\.[0-9a-f]+-\d+-\d+\.partial$", r"\1", path.name))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    mend(dataset, FIRST, genres=["jazz"], who="ann")
+    there = dataset.folder.name
+    assert steps == [PENDING_NAME, there, CHANGES_NAME, there, "metadata.csv", there]
 
 
 MANY = """
@@ -430,9 +454,3 @@ def test_of_several_at_once_each_change_is_kept(dataset: Dataset):
     assert all("is metal already" in str(error) for error in refused)
     assert len(told) + len(refused) == 8
     assert {genres_of(dataset.folder, name) for name in names} == {("metal",)}
-
-
-def test_nobody_waits_for_ever(dataset: Dataset, monkeypatch):
-    monkeypatch.setattr(mending, "PATIENCE_S", 0.1)
-    with mending._alone(dataset.folder), pytest.raises(ChangedMeanwhile, match="another process has been at the table"):
-        mend(dataset, FIRST, genres=["jazz"], who="ann")

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from safetensors.numpy import load_file
 from conftest import copy_of
 from covers_for_tests import GENRES, make_dataset
 from sleevenotes.covers.dataset import Dataset
-from sleevenotes.covers.files import write_json
+from sleevenotes.covers.files import partial_path, write_json
+from sleevenotes.covers.swapping import BUILDING
 from sleevenotes.errors import ModelError, SleevenotesWarning, SplitError, WeightsError
 from sleevenotes.learn import backbones, recipes
 from sleevenotes.learn.model import Model, read_card
@@ -92,18 +94,20 @@ def test_a_process_that_is_really_killed_can_be_resumed_to_the_byte(
         assert child.stdout.readline() == "two epochs\n"
         child.kill()
     assert child.returncode < 0
-    assert len(history_of(out)) == 2
-    (out / ".checkpoint.safetensors.1-1.partial").write_bytes(b"half of")  # as if killed while it wrote
+    assert len(history_of(out / BUILDING)) == 2
+    half = partial_path(out / BUILDING / "checkpoint.safetensors")
+    half.with_name(half.name.replace(f"-{os.getpid()}-", f"-{child.pid}-")).touch()  # as if killed while it wrote
     train_quickly(single, "small", out, resume=True)
     assert_same(small_model.folder, out)
     assert not list(out.glob(".*"))
 
 
 def test_a_kill_before_the_first_epoch_is_no_obstacle(single: Dataset, small_model: Model, tmp_path: Path):
-    (tmp_path / "m").mkdir()
-    (tmp_path / "m" / ".checkpoint.safetensors.1-1.partial").write_bytes(b"half of")
+    (tmp_path / "m" / BUILDING).mkdir(parents=True)
+    (tmp_path / "m" / BUILDING / "checkpoint.safetensors").write_bytes(b"half of")
     train_quickly(single, "small", tmp_path / "m")
     assert_same(small_model.folder, tmp_path / "m")
+    assert not list((tmp_path / "m").glob(".*"))
 
 
 def test_a_model_is_whole_or_none_when_it_is_killed_after_its_last_epoch(
@@ -276,6 +280,48 @@ def test_training_again_leaves_nothing_of_the_old_model_but_the_log_of_its_scori
     assert not {"network.onnx", "history.csv", "checkpoint.safetensors"} & {path.name for path in out.iterdir()}
     assert (out / "scorings.jsonl").read_text() == '{"split": "test"}\n'
     assert model.baseline is None
+
+
+# a finished model stays until the next one is whole
+
+
+@pytest.mark.parametrize("resume", [True, False])
+def test_a_finished_model_is_untouched_while_another_one_is_trained(
+    single: Dataset, small_model: Model, tmp_path: Path, resume: bool
+):
+    before = bytes_of(train_quickly(single, "color", tmp_path / "m").folder)
+    with pytest.raises(Killed):
+        train_quickly(single, "small", tmp_path / "m", resume=resume, progress=killed_after(2))
+    assert bytes_of(tmp_path / "m") == before
+    assert Model.load(tmp_path / "m").name == "color"
+    train_quickly(single, "small", tmp_path / "m", resume=resume)
+    assert_same(small_model.folder, tmp_path / "m")
+
+
+def test_who_replaces_a_model_is_told_which(single: Dataset, tmp_path: Path):
+    said: list[str] = []
+    train_quickly(single, "color", tmp_path / "m", say=said.append)
+    assert said == []
+    train_quickly(single, "small", tmp_path / "m", say=said.append)
+    today = datetime.now(UTC).strftime("%Y-%m-%d")
+    assert said == [
+        f"{tmp_path / 'm'} holds the model color, trained {today}; it stays until the new one, small, is whole",
+        f"replaced the model color, trained {today}",
+    ]
+    (tmp_path / "m" / "model.json").write_text("{}")  # which a training cures
+    train_quickly(single, "color", tmp_path / "m", say=said.append, resume=True)
+    assert said[-1] == f"replaced a model that can't be read, trained {today}"
+
+
+def test_what_others_wrote_into_a_model_and_its_baseline_stays(single: Dataset, tmp_path: Path):
+    train_quickly(single, "small", tmp_path / "m")
+    kept = ("scorings.jsonl", "evaluation.json", "color/scorings.jsonl", "notes/today.txt")
+    for name in kept:
+        (tmp_path / "m" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "m" / name).write_text(name)
+    train_quickly(single, "color", tmp_path / "m")
+    assert [(tmp_path / "m" / name).read_text() for name in kept] == list(kept)
+    assert not (tmp_path / "m" / "color" / "model.json").exists()
 
 
 def test_a_training_that_was_killed_is_not_mixed_with_another_model(

@@ -14,6 +14,7 @@ import torch
 
 from sleevenotes.covers.dataset import Dataset
 from sleevenotes.covers.images import decode, resize
+from sleevenotes.covers.swapping import BUILDING
 from sleevenotes.covers.tasks import Task
 from sleevenotes.errors import ModelError, SleevenotesWarning
 from sleevenotes.judge.audit.subject import Subject
@@ -272,7 +273,7 @@ def test_a_ladder_that_was_stopped_goes_on_where_it_is_resumed_and_not_where_it_
         patch.setattr(Tuner, "kept", killed)
         with pytest.raises(Killed):
             trained_best(few, tmp_path / "m", COLOR, STEP)
-    assert len(list((tmp_path / "m" / TUNING).rglob("fold-*.npz"))) == FOLDS
+    assert len(list((tmp_path / "m" / BUILDING / TUNING).rglob("fold-*.npz"))) == FOLDS
     trained: list[str] = []
     training = Tuner._trained
 

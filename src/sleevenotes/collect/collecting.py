@@ -48,12 +48,14 @@ from sleevenotes.collect.gathering import (
     stamp_of,
 )
 from sleevenotes.collect.ledger import DOWNLOADS_NAME, LEDGER_NAME, Ledger
+from sleevenotes.collect.naming import FOLDER
 from sleevenotes.collect.politeness import FetchSettings
 from sleevenotes.collect.supply import Supply
 from sleevenotes.covers.dataset import SEPARATOR, Dataset, complete, table_path
-from sleevenotes.covers.files import replacing, write_json
+from sleevenotes.covers.files import flush_all, replacing, write_json
 from sleevenotes.covers.genres import GenreMap, write_map
 from sleevenotes.covers.images import MAX_PIXELS
+from sleevenotes.covers.locks import writing
 from sleevenotes.errors import DatasetError, SourceError
 
 STATE_NAME = "collect.json"
@@ -169,6 +171,8 @@ def collect(
         else.
     DatasetError
         Where the map of genres can't be used, or the dataset was changed so that it can't be read.
+    StoreBusy
+        If another process is writing to the dataset.
     """
     started = time.perf_counter()
     settings = settings or CollectSettings()
@@ -176,6 +180,20 @@ def collect(
     _refuse(source, folder)
     genre_map = GenreMap.read(settings.genre_map) if settings.genre_map is not None else GenreMap()
     listing = list_source(source, settings, skip=folder)
+    with writing(folder, "collect"):
+        return _collected(source, folder, listing, genre_map, settings=settings, progress=progress, started=started)
+
+
+def _collected(
+    source: Path,
+    folder: Path,
+    listing: Listing,
+    genre_map: GenreMap,
+    *,
+    settings: CollectSettings,
+    progress: Progress | None,
+    started: float,
+) -> CollectResult:
     ledger = Ledger(folder, read=any(cover.url for cover in listing.found))
     if settings.fetch.retry_failed:
         ledger.forget_failed()
@@ -398,6 +416,7 @@ def _write(
         dataset = dataset.with_columns(**_kept(dataset, before))
     if sides is not None:
         dataset = dataset.with_columns(split=[sides[covers[0].source] for _, covers in collected.covers])
+    flush_all(folder / FOLDER)
     with replacing(folder / GENRES_NAME) as partial:
         write_map(partial, names, mapping)
     dataset.write()

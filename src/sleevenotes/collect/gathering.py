@@ -420,8 +420,6 @@ def _strict(problem: str) -> SourceError:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what a killed collecting left half done."""
+    """Remove what a killed collecting left half done; whoever calls holds the dataset's lock."""
     if (folder / PARTS_NAME).exists():
         shutil.rmtree(folder / PARTS_NAME)
-    for path in folder.glob(".*.partial"):
-        path.unlink()

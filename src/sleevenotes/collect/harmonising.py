@@ -44,9 +44,11 @@ from sleevenotes.covers.dataset import CSV_NAME, SETTINGS_NAME, SPLITS, Dataset
 from sleevenotes.covers.files import replacing, write_json
 from sleevenotes.covers.genre_tree import TREE_NAME
 from sleevenotes.covers.images import Pixels, decode, encode, probe, resize, sha256
+from sleevenotes.covers.locks import writing
 from sleevenotes.covers.pixels import cores, iter_covers
 from sleevenotes.covers.properties import HARMONISED_NAME
 from sleevenotes.covers.sheets import contact_sheet
+from sleevenotes.covers.swapping import finish_swap, rebuilding
 from sleevenotes.covers.tasks import COLLECTIONS_NAME, Task
 from sleevenotes.errors import CoverError, DatasetError
 
@@ -61,6 +63,10 @@ FEW = 0.01  # of the covers of a genre or collection may be smaller than the def
 MAY_GO = 0.5  # of a genre's or collection's covers
 ENLARGED = 8  # times, the difference on the sheet
 TILE_PX = 256
+
+OWNED = (
+    HARMONISED_NAME, CSV_NAME, SETTINGS_NAME, COLLECTIONS_NAME, TREE_NAME, PROBLEMS_NAME, SHEET_NAME, FOLDER
+)  # fmt: skip
 
 Progress = Callable[[int, int], None]
 
@@ -138,30 +144,40 @@ def harmonise(
     DatasetError
         Where a setting is out of range, the dataset has no covers, more than half of those of a genre or collection are
         too small, or the folder is the dataset's own or holds something else.
+    StoreBusy
+        If another process is writing to that folder.
     """
     started = time.perf_counter()
     settings, out = settings or HarmoniseSettings(), Path(out)
     _check(dataset, settings)
-    before = _before(dataset, out)
-    came_from = _came_from(dataset)
-    if before is not None and _is_done(out, before, came_from, settings):
-        return _found(dataset, out, before, started)
+    finish_swap(out)
+    _before(dataset, out)  # refuses a folder before a lock is put into it
+    with writing(out, "harmonise"):
+        before, came_from = _before(dataset, out), _came_from(dataset)
+        if before is not None and _is_done(out, before, came_from, settings):
+            return _found(dataset, out, before, started)
+        rows, state = _harmonised(dataset, out, settings, came_from, progress)
+    return Harmonised(Dataset.open(out), rows, state, time.perf_counter() - started)
+
+
+def _harmonised(
+    dataset: Dataset, out: Path, settings: HarmoniseSettings, came_from: Mapping[str, Any], progress: Progress | None
+) -> tuple[NDArray[np.intp], dict[str, Any]]:
+    """Write the new dataset; return the rows that it was made of, and what `harmonise.json` says."""
     short_sides = _short_sides(dataset)
     size_px = settings.size_px or default_size(dataset, short_sides)
     _refuse_small(dataset, short_sides, size_px)
-    told = {"format": FORMAT, "finished": False, **came_from, "asked_size_px": settings.size_px, "size_px": size_px}
+    told = {"format": FORMAT, **came_from, "asked_size_px": settings.size_px, "size_px": size_px}
     told |= {"quality": settings.quality, "seed": settings.seed}
-    out.mkdir(parents=True, exist_ok=True)
-    write_json(out / HARMONISED_NAME, told)  # from here on the folder is known as one of ours
-    (out / CSV_NAME).unlink(missing_ok=True)  # and is no dataset until all of it is made
-    made = _make(dataset, out, told, short_sides, progress)
-    rows = np.flatnonzero([not problem for problem in made.problems])
-    if not len(rows):
-        raise DatasetError(str(dataset.folder), f"none of {len(dataset):,} covers can be read", cure="See `check`")
-    new = _write(dataset, out, made, rows, size_px)
-    told |= _told(told, made, short_sides)
-    write_json(out / HARMONISED_NAME, told | {"finished": True})
-    return Harmonised(new, rows, told | {"finished": True}, time.perf_counter() - started)
+    with rebuilding(out, "harmonise", owned=OWNED, last=(HARMONISED_NAME, CSV_NAME)) as building:
+        made = _make(dataset, building, told, short_sides, progress)
+        rows = np.flatnonzero([not problem for problem in made.problems])
+        if not len(rows):
+            raise DatasetError(str(dataset.folder), f"none of {len(dataset):,} covers can be read", cure="See `check`")
+        _write(dataset, building, made, rows, size_px)
+        told |= _told(told, made, short_sides)
+        write_json(building / HARMONISED_NAME, told | {"finished": True})
+    return rows, told | {"finished": True}
 
 
 def collections_of(dataset: Dataset) -> list[str]:
@@ -354,8 +370,8 @@ def harmonised(pixels: Pixels, quality: int) -> bytes:
     return encode(pixels, "jpeg", quality=quality)
 
 
-def _write(dataset: Dataset, out: Path, made: _Made, rows: NDArray[np.intp], size_px: int) -> Dataset:
-    """Write table, split, problems and sheet, and remove what an earlier harmonising left."""
+def _write(dataset: Dataset, out: Path, made: _Made, rows: NDArray[np.intp], size_px: int) -> None:
+    """Write table, split, problems and sheet."""
     table = dataset.covers[rows.tolist()].with_columns(
         pl.Series("file_name", [made.names[row] for row in rows]),
         pl.Series("sha256", [made.hashes[row] for row in rows]),
@@ -363,19 +379,13 @@ def _write(dataset: Dataset, out: Path, made: _Made, rows: NDArray[np.intp], siz
         pl.lit(size_px, pl.Int64).alias("height"),
     )
     new = Dataset(out, table)
-    kept = {path.name for path in new.paths}
-    for path in (out / FOLDER).iterdir():
-        if path.name not in kept:
-            path.unlink()
     new.write()
-    (out / SETTINGS_NAME).unlink(missing_ok=True)
     if dataset.settings:
         write_json(out / SETTINGS_NAME, _split_settings(dataset, new))
     _carry(dataset, out)
     _write_problems(out, zip(dataset.file_names, made.problems, strict=True))
     with replacing(out / SHEET_NAME) as partial:
         partial.write_bytes(encode(_sheet(dataset, new, rows), "png"))
-    return Dataset.open(out)
 
 
 def _carry(dataset: Dataset, out: Path) -> None:
@@ -384,8 +394,6 @@ def _carry(dataset: Dataset, out: Path) -> None:
         if (dataset.folder / name).is_file():
             with replacing(out / name) as partial:
                 shutil.copyfile(dataset.folder / name, partial)
-        else:
-            (out / name).unlink(missing_ok=True)
 
 
 def _write_problems(out: Path, problems: Iterable[tuple[str, str]]) -> None:

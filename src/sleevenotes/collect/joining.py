@@ -27,8 +27,9 @@ from pathlib import Path, PurePosixPath
 import polars as pl
 
 from sleevenotes.covers.dataset import COLUMNS, SEPARATOR, Dataset, complete, table_path
-from sleevenotes.covers.files import replacing, write_json
+from sleevenotes.covers.files import flush_all, replacing, write_json
 from sleevenotes.covers.genres import spelling_key, tidy
+from sleevenotes.covers.locks import writing
 from sleevenotes.covers.splits import SPLIT_BEFORE
 from sleevenotes.covers.tasks import COLLECTION, COLLECTIONS_NAME
 from sleevenotes.errors import DatasetError
@@ -71,8 +72,15 @@ def join(datasets: Sequence[Dataset], out: Path, *, link: bool = False, progress
     ------
     DatasetError
         Where there are fewer than two datasets, one is given twice, or the folder is a dataset already.
+    StoreBusy
+        If another process is writing to that folder.
     """
     out = Path(out)
+    with writing(out, "join"):
+        return _joined(datasets, out, link=link, progress=progress)
+
+
+def _joined(datasets: Sequence[Dataset], out: Path, *, link: bool, progress: Progress | None) -> Joined:
     _refuse(datasets, out)
     names = _names(datasets)
     written = _spellings(datasets)
@@ -86,6 +94,7 @@ def join(datasets: Sequence[Dataset], out: Path, *, link: bool = False, progress
         if progress:
             progress(done, len(copies))
     joined = Dataset(out, complete(pl.concat(tables, how="diagonal")))
+    flush_all(out)
     told = _told(names, datasets, joined)
     lines = _lines(told, joined)
     write_json(out / COLLECTIONS_NAME, {"collections": told, "words": lines})
@@ -168,7 +177,7 @@ def _place(source: Path, target: Path, *, link: bool) -> None:
             return
         except OSError:  # another disk, or one without links: it is copied
             pass
-    with replacing(target) as partial:
+    with replacing(target, durable=False) as partial:  # all of them are flushed at the end
         shutil.copyfile(source, partial)
 
 

@@ -29,6 +29,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -36,8 +37,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from sleevenotes.covers.files import replacing
-from sleevenotes.errors import DatasetError
+from sleevenotes.covers.files import replacing, sweep
+from sleevenotes.covers.locks import holds, writing
+from sleevenotes.covers.swapping import finish_swap
+from sleevenotes.errors import ChangedMeanwhile, DatasetError
 
 COLUMNS = (
     "file_name",
@@ -73,6 +76,10 @@ class Dataset:
         Where the table and the covers lie.
     covers
         One row a cover: all of `COLUMNS`, as text but for `width` and `height`, then any further columns as text.
+    digest
+        SHA-256 of the table's file as it was read or written; empty if it was never either.
+    edited
+        Whether `covers` differs from what that file held.
 
     Examples
     --------
@@ -84,10 +91,14 @@ class Dataset:
 
     folder: Path
     covers: pl.DataFrame = field(repr=False)
+    digest: str = field(default="", repr=False, compare=False)
+    edited: bool = field(default=False, repr=False, compare=False)
 
     @classmethod
     def open(cls, folder: Path, *, files: bool = True) -> Dataset:
         """Read a dataset and check every row of it.
+
+        What a killed process left unfinished in the folder (an edit, a half-written file) is finished or removed.
 
         Parameters
         ----------
@@ -102,23 +113,63 @@ class Dataset:
             Where there is no table, it lacks a column, or rows can't be used: each is told with its row number.
         """
         folder = Path(folder)
+        _tidy_up(folder)
         path = table_path(folder)
-        table, problems = _completed(_read(path), str(path))
+        content = _bytes(path)
+        table, problems = _completed(_read(path, content), str(path))
         _refuse(str(path), _row_problems(table, folder if files else None) + problems)
-        return cls(folder, table)
+        return cls(folder, table, hashlib.sha256(content).hexdigest())
 
     def write(self) -> Path:
-        """Write the table to where it was read from, whole or not at all, and return its path."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        parquet = self.folder / PARQUET_NAME
-        if parquet.exists() and not (self.folder / CSV_NAME).exists():
-            with replacing(parquet) as partial:
-                self.covers.write_parquet(partial)
-            return parquet
-        path = self.folder / CSV_NAME
-        with replacing(path) as partial:
-            self.covers.write_csv(partial)
+        """Write the table to where it was read from, whole or not at all, and return its path.
+
+        Raises
+        ------
+        ChangedMeanwhile
+            If the table on the disk is no longer the one that this dataset was read from: writing would undo what
+            others changed.
+        StoreBusy
+            If another process is writing to the dataset.
+        """
+        with writing(self.folder, "Dataset.write"):
+            if self.digest and self._is_outdated():
+                raise _changed(self.folder)
+            path = self.folder / CSV_NAME
+            if (self.folder / PARQUET_NAME).exists() and not path.exists():
+                path = self.folder / PARQUET_NAME
+            with replacing(path) as partial:
+                if path.suffix == ".parquet":
+                    self.covers.write_parquet(partial)
+                else:
+                    self.covers.write_csv(partial)
+                digest = hashlib.sha256(partial.read_bytes()).hexdigest()
+        object.__setattr__(self, "digest", digest)  # it is what lies on the disk now
+        object.__setattr__(self, "edited", False)
         return path
+
+    def current(self) -> Dataset:
+        """Return the dataset as it lies on the disk, read again if others have changed it there since it was read.
+
+        A dataset that was never read from its folder is returned as it is.
+
+        Raises
+        ------
+        ChangedMeanwhile
+            If it was changed both on the disk and here.
+        """
+        if not self.digest or not self._is_outdated():
+            return self
+        if self.edited:
+            raise _changed(self.folder)
+        return Dataset.open(self.folder, files=False)
+
+    def _is_outdated(self) -> bool:
+        """Return whether the table on the disk is another one than that which was read; one that is gone is not."""
+        try:
+            content = _bytes(table_path(self.folder))
+        except DatasetError:
+            return False
+        return hashlib.sha256(content).hexdigest() != self.digest
 
     def __len__(self) -> int:
         return self.covers.height
@@ -195,7 +246,8 @@ class Dataset:
 
     def where(self, mask: Sequence[bool] | NDArray[np.bool_]) -> Dataset:
         """Return the covers for which `mask`, (n,), is true."""
-        return Dataset(self.folder, self.covers.filter(pl.Series(np.asarray(mask, dtype=bool))))
+        covers = self.covers.filter(pl.Series(np.asarray(mask, dtype=bool)))
+        return Dataset(self.folder, covers, self.digest, edited=True)
 
     def in_split(self, split: str) -> Dataset:
         """Return the covers of one split, or every cover for `all`."""
@@ -206,7 +258,7 @@ class Dataset:
     def with_columns(self, **columns: Sequence[str]) -> Dataset:
         """Return the dataset with whole text columns replaced or added, each with n entries."""
         series = [pl.Series(name, list(values), dtype=pl.String) for name, values in columns.items()]
-        return Dataset(self.folder, self.covers.with_columns(series))
+        return Dataset(self.folder, self.covers.with_columns(series), self.digest, edited=True)
 
 
 def table_path(folder: Path) -> Path:
@@ -269,11 +321,33 @@ def _completed(table: pl.DataFrame, where: str) -> tuple[pl.DataFrame, list[tupl
     return pl.DataFrame(columns), problems
 
 
-def _read(path: Path) -> pl.DataFrame:
+def _tidy_up(folder: Path) -> None:
+    """Finish or remove what a killed process left in a dataset's folder."""
+    from sleevenotes.covers.mending import PENDING_NAME, finish  # which itself opens datasets
+
+    finish_swap(folder)
+    sweep(folder)
+    if (folder / PENDING_NAME).exists() and not holds(folder):  # else it is finished already, or being made
+        finish(folder)
+
+
+def _changed(folder: Path) -> ChangedMeanwhile:
+    cure = "Open it again, and make your changes there"
+    return ChangedMeanwhile(str(folder), "its table was changed by others since it was read", cure=cure)
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as cause:
+        raise DatasetError(str(path), f"can't be read as a table ({cause.strerror})", "a table in UTF-8") from cause
+
+
+def _read(path: Path, content: bytes) -> pl.DataFrame:
     try:
         if path.suffix == ".parquet":
-            return pl.read_parquet(path)
-        return pl.read_csv(path, infer_schema=False, encoding="utf8")
+            return pl.read_parquet(BytesIO(content))
+        return pl.read_csv(content, infer_schema=False, encoding="utf8")
     except pl.exceptions.NoDataError as cause:
         raise DatasetError(str(path), "empty", f"a table with {' and '.join(REQUIRED)}") from cause
     except (pl.exceptions.PolarsError, OSError) as cause:

@@ -26,34 +26,30 @@ from __future__ import annotations
 
 import csv
 import os
-import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import NoReturn
 
 import numpy as np
 import polars as pl
 
 from sleevenotes.covers.dataset import SEPARATOR, Dataset
-from sleevenotes.covers.files import guarded, one_line, read_json, unguarded, write_json
+from sleevenotes.covers.files import flush, guarded, one_line, read_json, unguarded, write_json
 from sleevenotes.covers.genres import column_rows
+from sleevenotes.covers.locks import writing
 from sleevenotes.covers.questions import matching
 from sleevenotes.covers.tasks import Task
 from sleevenotes.errors import ChangedMeanwhile, DatasetError, did_you_mean
 
 CHANGES_NAME = "changes.csv"
 PENDING_NAME = ".changes.pending"
-LOCK_NAME = ".changes.lock"
 COLUMNS = ("change", "when", "who", "file_name", "before", "after", "undoes")
 LONGEST_WHO = 40
 NOBODY = "sleevenotes"  # who marks a change that can't be finished any more
-PATIENCE_S = 10.0  # for another process that is at the table
-PAUSE_S = 0.02
 SHOWN = 20  # genres named in an error
 
 
@@ -115,7 +111,7 @@ def mend(dataset: Dataset, file_name: str, *, genres: Sequence[str], who: str) -
         Where the genres can't be those of a cover here, the nickname is empty, or table or log can't be written.
     """
     name = cleaned(who)
-    with _alone(dataset.folder):
+    with writing(dataset.folder, "an edit of genres"):
         _finish(dataset.folder)
         now, row = _as_seen(dataset, file_name)
         after, before = checked(genres, now, file_name), now.genre_lists[row]
@@ -148,7 +144,7 @@ def undo(dataset: Dataset, number: int, *, who: str) -> tuple[Dataset, Change]:
         Where there is no such change, the nickname is empty, or the table or the log can't be written.
     """
     name = cleaned(who)
-    with _alone(dataset.folder):
+    with writing(dataset.folder, "an edit of genres"):
         _finish(dataset.folder)
         past = changes(dataset.folder)
         undoing = next((each for each in past if each.number == number), None)
@@ -210,7 +206,7 @@ def finish(folder: Path) -> bool:
     """
     if not (folder / PENDING_NAME).exists():
         return False
-    with _alone(folder):
+    with writing(folder, "an edit of genres"):
         return _finish(folder)
 
 
@@ -276,16 +272,16 @@ def _made(dataset: Dataset, row: int, change: Change) -> Dataset:
     log, pending = dataset.folder / CHANGES_NAME, dataset.folder / PENDING_NAME
     with _told(dataset.folder):
         size = log.stat().st_size if log.exists() else 0
-        _flushed(write_json(pending, asdict(change)))
+        write_json(pending, asdict(change))
         try:
             _append(log, change)
-            table = after.write()
+            after.write()
         except (OSError, pl.exceptions.PolarsError):  # such as a full disk: as if nobody had asked
-            if log.exists():
-                os.truncate(log, size)
-            pending.unlink()
-            raise
-        _flushed(table)  # where this fails the table is the new one already, and the log must keep what it tells
+            if dataset.current().genre_lists[row] == change.before:
+                if log.exists():
+                    os.truncate(log, size)
+                pending.unlink()
+            raise  # else the table is the new one already, and the log must keep what it says
         pending.unlink()
     return after
 
@@ -315,7 +311,7 @@ def _finish(folder: Path) -> bool:
             row = dataset.file_names.index(pending.file_name) if pending.file_name in dataset.file_names else None
             now = () if row is None else dataset.genre_lists[row]
             if row is not None and now == pending.before:
-                _flushed(_with(dataset, row, pending.after).write())
+                _with(dataset, row, pending.after).write()
             elif now != pending.after and pending.number not in undone(past):  # else whoever marked it was killed, too
                 mark = Change(_next(folder), _now(), NOBODY, pending.file_name, pending.after, now, pending.number)
                 _append(log, mark)
@@ -335,7 +331,8 @@ def _append(log: Path, change: Change) -> None:
     writer.writerow([change.number, change.when, *texts, change.undoes or ""])
     with log.open("a", encoding="utf-8", newline="") as file:
         file.write(line.getvalue())
-    _flushed(log)
+    flush(log)
+    flush(log.parent)
 
 
 def _cut_torn(log: Path, pending: Change) -> None:
@@ -352,54 +349,6 @@ def _cut_torn(log: Path, pending: Change) -> None:
 
 def _ended(log: Path) -> bool:
     return not log.stat().st_size or log.read_bytes().endswith(b"\n")
-
-
-def _flushed(path: Path) -> None:
-    """Wait until a file, and its name, are on the disk."""
-    places = [path] if sys.platform == "win32" else [path, path.parent]
-    for place in places:
-        handle = os.open(place, os.O_RDWR if place is path else os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Wait until no other process or thread is at the table, and keep all others from it.
-
-    The lock is the operating system's, and goes with the process that has it, however that ends.
-    """
-    try:
-        file = (folder / LOCK_NAME).open("ab")
-    except OSError as cause:
-        cure = "Give yourself the right to write there"
-        raise DatasetError(str(folder), f"can't be written ({cause.strerror})", cure=cure) from cause
-    with file:
-        until = time.monotonic() + PATIENCE_S
-        while not _locked(file):
-            if time.monotonic() > until:
-                found = f"another process has been at the table for {PATIENCE_S:.0f} s"
-                raise ChangedMeanwhile(str(folder), found, cure="Try again, or end that process")
-            time.sleep(PAUSE_S)
-        yield
-
-
-def _locked(file: IO[bytes]) -> bool:
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            file.seek(0)
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
-    return True
 
 
 # --- what is changed --------------------------------------------------------------------------------------------------

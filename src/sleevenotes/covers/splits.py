@@ -48,6 +48,7 @@ from sleevenotes.covers.dataset import SETTINGS_NAME, SPLITS, Dataset
 from sleevenotes.covers.files import replacing, write_json
 from sleevenotes.covers.genre_tree import NO_TREE, TREE_NAME, find_tree
 from sleevenotes.covers.groups import artists_of, assign, folds, groups, release_keys
+from sleevenotes.covers.locks import writing
 from sleevenotes.covers.questions import MIN_COVERS, Plan, Question, matching, named, planned
 from sleevenotes.covers.tasks import COLLECTION, COLLECTIONS_NAME, KINDS, Task, mask_unknown
 from sleevenotes.errors import DatasetError, SleevenotesWarning, SplitError, did_you_mean
@@ -140,6 +141,8 @@ def split(
         Where the options are wrong, there are fewer than two genres, too few covers, or a genre that lies in one group.
     DatasetError
         Where the genre tree can't be read, or goes round in a circle.
+    StoreBusy
+        If another process is writing to the dataset.
 
     Warns
     -----
@@ -147,6 +150,21 @@ def split(
         Where test has fewer than 100 covers.
     """
     choice: dict[str, Any] = {"seed": seed, "fractions": list(fractions), "by": _checked(task, genre, by, fractions)}
+    with writing(dataset.folder, "split"):  # from reading the table to writing it, so that no edit between is lost
+        return _split(dataset.current(), choice, task, genre, min_covers, genre_tree, keep_test=keep_test, again=again)
+
+
+def _split(
+    dataset: Dataset,
+    choice: dict[str, Any],
+    task: str | None,
+    genre: str | None,
+    min_covers: int | None,
+    genre_tree: str | Path | None,
+    *,
+    keep_test: bool,
+    again: bool,
+) -> SplitResult:
     before = {} if again else dataset.settings
     tree = find_tree(dataset.folder, genre_tree if genre_tree or not before else _tree_before(before))
     question = Question(task, genre, min_covers, tree)
@@ -594,4 +612,4 @@ def _warn(dataset: Dataset) -> None:
     if in_test < SMALL_TEST:
         found = f"split: only {in_test:,} covers in test"
         message = f"{found}, so that intervals will be wide. {SMALL_TEST} or more are better."
-        warnings.warn(message, SleevenotesWarning, stacklevel=3)
+        warnings.warn(message, SleevenotesWarning, stacklevel=4)

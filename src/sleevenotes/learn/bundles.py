@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sleevenotes.covers.files import read_json
+from sleevenotes.covers.swapping import finish_swap
 from sleevenotes.covers.tasks import KINDS
 from sleevenotes.errors import ModelError
 from sleevenotes.learn.calibration import Floats
@@ -135,6 +136,7 @@ def loaded(folder: Path) -> Model:
     ModelError
         Where there is neither, or one that this version can't read.
     """
+    finish_swap(Path(folder))
     return Bundle.load(folder) if bundle_in(folder) else Model.load(folder)
 
 

@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 from sleevenotes.covers.genre_tree import respect
 from sleevenotes.covers.images import sha256
 from sleevenotes.covers.pixels import iter_covers
+from sleevenotes.covers.swapping import finish_swap
 from sleevenotes.covers.tasks import Kind
 from sleevenotes.errors import CoverError, ModelError
 from sleevenotes.learn.abstention import Caution
@@ -267,6 +268,7 @@ def read_card(folder: Path) -> dict[str, Any]:
     ModelError
         Where there is none, or of another format.
     """
+    finish_swap(Path(folder))
     path = Path(folder) / CARD_NAME
     if not path.is_file():
         raise _no_model(Path(folder))
@@ -288,6 +290,7 @@ def model_beside(folder: Path) -> Path | None:
     A folder that `run` made has its model in `model/`; a dataset in such a folder has it next to itself.
     """
     for path in (folder / "model", folder.parent / "model"):
+        finish_swap(path)
         if (path / CARD_NAME).is_file() and (path.parent == folder or folder.name == "dataset"):
             return path
     return None

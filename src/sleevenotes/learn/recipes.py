@@ -31,7 +31,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sleevenotes.covers.dataset import Dataset
+from sleevenotes.covers.locks import writing
 from sleevenotes.covers.pixels import PixelRows, packed_pixels
+from sleevenotes.covers.swapping import finish_swap, rebuilding
 from sleevenotes.covers.tasks import Task
 from sleevenotes.errors import ModelError, SleevenotesWarning, SplitError, did_you_mean
 from sleevenotes.learn import backbones, blends, heads, ladder
@@ -49,7 +51,20 @@ from sleevenotes.learn.model import (
     read_weights,
 )
 from sleevenotes.learn.parts import PARTS, TUNING, Part, borrowed_part, write_network
-from sleevenotes.learn.saving import MADE, PREFIX, Made, clear, named, network_card, parameters_of, refuse_foreign, save
+from sleevenotes.learn.saving import (
+    CARDS,
+    MADE,
+    OWNED,
+    PREFIX,
+    Made,
+    clear,
+    finished_model,
+    named,
+    network_card,
+    parameters_of,
+    refuse_foreign,
+    save,
+)
 from sleevenotes.learn.tuning import Tuning
 
 if TYPE_CHECKING:
@@ -86,7 +101,7 @@ class Options:
     weights
         A file of weights for the backbone, whatever else is at hand.
     resume
-        Go on where a training that was stopped left off.
+        Go on where a training that was stopped left off; otherwise what that left is removed.
     training
         For networks that are trained from scratch; the recipe's own where None.
     backbone_of
@@ -190,6 +205,13 @@ def train(dataset: Dataset, name: str, out: Path, options: Options | None = None
         Where the dataset is not split.
     WeightsError
         Where the backbone's weights are not to be had.
+    StoreBusy
+        If another process is training a model into `out`.
+
+    Notes
+    -----
+    A model that `out` holds already stays as it is until the new one is whole, and then gives way to it. The log of
+    its scorings stays, as do evaluations and whatever else lies there.
     """
     options = options or Options()
     if name not in NAMES:
@@ -204,24 +226,38 @@ def train(dataset: Dataset, name: str, out: Path, options: Options | None = None
         raise ModelError(f"head '{options.head}'", "unknown", f"Known are {', '.join(HEADS)}")
     sides = Sides.of(dataset)
     out = Path(out)
+    finish_swap(out)
     refuse_foreign(out)
-    if options.resume and _is_trained(out, name, sides, options):
-        options.say(f"{out} is trained already")
-        return Model.load(out)
-    if name in ("mobilenet", "backbone", "distilled") and not options.backbone_of:
-        _found(name, options)  # it may be missing, and nothing shall be lost by that
-    goes_on = options.resume and (name in SCRATCH or options.finetune) and not (out / CARD_NAME).exists()
-    clear(out, () if goes_on else MADE)
-    if not options.resume:
-        shutil.rmtree(out / TUNING, ignore_errors=True)
-    out.mkdir(parents=True, exist_ok=True)
-    made = _RECIPES[name](sides, out, options)
-    if name != BASELINE_NAME:
-        train(dataset, BASELINE_NAME, out / BASELINE_NAME, replace(options, finetune=False))
-    save(made, name, sides, out, options)
+    with writing(out, "train"):
+        if options.resume and _is_trained(out, name, sides, options):
+            options.say(f"{out} is trained already")
+            return Model.load(out)
+        if name in ("mobilenet", "backbone", "distilled") and not options.backbone_of:
+            _found(name, options)  # it may be missing, and nothing shall be lost by that
+        before = finished_model(out)
+        if before:
+            options.say(f"{out} holds {before}; it stays until the new one, {name}, is whole")
+        with rebuilding(out, "train", owned=OWNED, last=CARDS, resume=options.resume, keep=True) as building:
+            _build(name, sides, building, options)
+        if before:
+            options.say(f"replaced {before}")
+    return Model.load(out)
+
+
+def _build(name: str, sides: Sides, out: Path, options: Options) -> None:
+    """Train a model into a folder of its own, or go on with what lies there."""
+    if not _is_trained(out, name, sides, options):  # else it was killed before it could be moved into place
+        begun = options.resume and (name in SCRATCH or options.finetune) and not (out / CARD_NAME).exists()
+        clear(out, () if begun else MADE)
+        made = _RECIPES[name](sides, out, options)
+        if name == BASELINE_NAME:
+            shutil.rmtree(out / BASELINE_NAME, ignore_errors=True)  # of another model that was begun
+        else:
+            (out / BASELINE_NAME).mkdir(exist_ok=True)
+            _build(BASELINE_NAME, sides, out / BASELINE_NAME, replace(options, finetune=False))
+        save(made, name, sides, out, options)
     (out / CHECKPOINT_NAME).unlink(missing_ok=True)
     shutil.rmtree(out / TUNING, ignore_errors=True)
-    return Model.load(out)
 
 
 def _color(sides: Sides, out: Path, options: Options) -> Made:
@@ -514,7 +550,10 @@ def _is_trained(out: Path, name: str, sides: Sides, options: Options) -> bool:
     """Return whether the folder holds this very model, whole: of the same covers, seed, settings and weights."""
     if not (out / CARD_NAME).exists():
         return False
-    card = read_card(out)
+    try:
+        card = read_card(out)
+    except ModelError:  # of another version, or damaged: it is trained again
+        return False
     same = {
         "name": card["name"] == name,
         "seed": card["seed"] == options.seed,

@@ -7,6 +7,7 @@ import platform
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sleevenotes.covers.dataset import SEPARATOR
-from sleevenotes.covers.files import replacing, write_json
+from sleevenotes.covers.files import replacing, sweep, write_json
 from sleevenotes.covers.groups import artists_of
 from sleevenotes.errors import ModelError
 from sleevenotes.learn.calibration import calibrate
@@ -31,6 +32,7 @@ from sleevenotes.learn.model import (
     NETWORK_NAME,
     SCORINGS_NAME,
     WEIGHTS_NAME,
+    read_card,
 )
 from sleevenotes.learn.parts import PARTS, TUNING
 
@@ -173,34 +175,49 @@ def named(parameters: dict[str, NDArray[np.float32]], prefix: str = PREFIX) -> d
     return {f"{prefix}{name}": value for name, value in parameters.items()}
 
 
+# what a training makes; the log of a model's scorings is not among it: whoever tunes on the test split shall see that
+MADE = (CARD_NAME, WEIGHTS_NAME, HISTORY_NAME, NETWORK_NAME, CHECKPOINT_NAME)
+_ALL = (*MADE, LEARNT_NAME)
+OWNED = (*_ALL, PARTS, TUNING, *(f"{BASELINE_NAME}/{name}" for name in _ALL))
+CARDS = (f"{BASELINE_NAME}/{CARD_NAME}", CARD_NAME)  # a folder with a card is a whole model
+
+
 def refuse_foreign(out: Path) -> None:
     """Refuse a folder that holds something else than a model, whole or begun."""
     if out.is_file():
         raise ModelError(str(out), "a file", "a folder for the model", "Name another with -o")
-    known = (*MADE, LEARNT_NAME, SCORINGS_NAME, f"{BASELINE_NAME}/{CARD_NAME}")
-    foreign = out.is_dir() and any(path.suffix != ".partial" for path in out.iterdir())
-    if foreign and not _is_begun_ladder(out) and not any((out / name).exists() for name in known):
+    known = (*_ALL, SCORINGS_NAME, f"{BASELINE_NAME}/{CARD_NAME}")
+    foreign = out.is_dir() and any(not path.name.startswith(".") for path in out.iterdir())
+    if foreign and not any((out / name).exists() for name in known):
         raise ModelError(
             str(out), "a folder that holds something else", "an empty folder, or a model", "Name another with -o"
         )
 
 
-def _is_begun_ladder(out: Path) -> bool:
-    """Return whether a folder holds what a ladder leaves that was stopped while it was climbed, and nothing else."""
-    held = {path.name for path in out.iterdir() if path.suffix != ".partial"}
-    networks = {path.suffix for path in (out / PARTS).glob("*")} <= {".onnx", ".safetensors", ".partial"}
-    return bool(held & {PARTS, TUNING}) and held <= {PARTS, TUNING, BASELINE_NAME} and networks
+def finished_model(out: Path) -> str:
+    """Return what is said of the whole model that a folder holds, such as `the model color, trained 2026-11-30`.
 
-
-# what a training makes, but for the log of its scorings: who tunes on the test split shall see it
-MADE = (CARD_NAME, WEIGHTS_NAME, HISTORY_NAME, NETWORK_NAME, CHECKPOINT_NAME)
+    Returns
+    -------
+    str
+        Empty if there is none.
+    """
+    path = out / CARD_NAME
+    if not path.is_file():
+        return ""
+    trained = datetime.fromtimestamp(path.stat().st_mtime, UTC).strftime("%Y-%m-%d")
+    try:
+        name = f"the model {read_card(out)['name']}"
+    except ModelError:  # of another version, or damaged: it is replaced in any case
+        name = "a model that can't be read"
+    return f"{name}, trained {trained}"
 
 
 def clear(out: Path, names: Sequence[str]) -> None:
-    """Remove files of an earlier training; the card comes first, as a folder with a card is a whole model."""
+    """Remove files of an earlier training that is not gone on with, and what was half-written when it was killed."""
     for name in names:
         (out / name).unlink(missing_ok=True)
     if CARD_NAME in names:
         shutil.rmtree(out / PARTS, ignore_errors=True)
-    for leftover in out.glob(".*.partial"):  # of a training that was killed while it wrote
-        leftover.unlink()
+    for folder in (out, out / PARTS):
+        sweep(folder)

@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from sleevenotes.covers.files import replacing, write_json
-from sleevenotes.errors import EvaluationError, ModelError
+from sleevenotes.covers.swapping import finish_swap, rebuilding
+from sleevenotes.errors import DatasetError, EvaluationError, ModelError, StoreBusy
 from sleevenotes.learn.bundles import GRAPH_NAME
 from sleevenotes.learn.exporting import Checked, Exported, exported
 from sleevenotes.learn.model import (
@@ -88,9 +89,9 @@ def export_bundle(model: Model, out: Path, *, covers: Path | None = None) -> Wri
     """
     _refuse_foreign(out, BUNDLE_NAME)
     made = exported(model, covers)
-    with _rewritten(out, BUNDLE_NAME):
-        _write_bytes(out / GRAPH_NAME, made.graph)
-        write_json(out / BUNDLE_NAME, made.told)
+    with _rewritten(out, BUNDLE_NAME) as building:
+        _write_bytes(building / GRAPH_NAME, made.graph)
+        write_json(building / BUNDLE_NAME, made.told)
     return Written(out, made.checked, len(made.graph))
 
 
@@ -125,8 +126,8 @@ def export_hub(
     made = exported(model, covers)
     audit = read_audit(judged) if judged else None
     card = model_card(Sources(made.told, model.card, measured, audit, licence))
-    with _rewritten(out, CONFIG_NAME):
-        _write_hub(out, model, made, card)
+    with _rewritten(out, CONFIG_NAME) as building:
+        _write_hub(building, model, made, card)
     return Written(out, made.checked, len(made.graph), figures, judged)
 
 
@@ -219,8 +220,10 @@ def _refuse_foreign(out: Path, telling: str) -> None:
     """Refuse a folder that holds something else than an earlier export of the same kind."""
     if out.is_file():
         raise ModelError(str(out), "a file", "a folder for the export", "Name another with -o")
+    finish_swap(out)
     found = bundle_in(out)
-    if out.is_dir() and (found is None or found.name != telling) and any(_lasting(out)):
+    there = out.is_dir() and any(not path.name.startswith(".") for path in out.iterdir())
+    if there and (found is None or found.name != telling):
         found_there, expected = (
             "a folder that holds something else",
             "an empty folder, or an earlier export of its kind",
@@ -229,20 +232,19 @@ def _refuse_foreign(out: Path, telling: str) -> None:
 
 
 @contextmanager
-def _rewritten(out: Path, telling: str) -> Iterator[None]:
-    """Make a folder ready to be written to, without the file that tells what it is, which whoever writes puts last."""
+def _rewritten(out: Path, telling: str) -> Iterator[Path]:
+    """Give a folder to write an export to, which replaces an earlier one once it is whole."""
+    owned = (GRAPH_NAME, TENSORS_NAME, README_NAME, PREPROCESSOR_NAME, telling)
+    cure = "Make room or give yourself the right to write there, or name another with -o"
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        (out / telling).unlink(missing_ok=True)
-        yield
+        with rebuilding(out, "export", owned=owned, last=(telling,)) as building:
+            yield building
+    except StoreBusy:
+        raise
+    except DatasetError as cause:
+        raise ModelError(cause.where, cause.found, cure=cure) from cause
     except OSError as cause:
-        cure = "Make room or give yourself the right to write there, or name another with -o"
         raise ModelError(str(out), f"can't be written ({cause.strerror})", cure=cure) from cause
-
-
-def _lasting(folder: Path) -> list[Path]:
-    """Return what a folder holds, but for what was being written when somebody stopped it."""
-    return [path for path in folder.iterdir() if path.suffix != ".partial"]
 
 
 def _write_bytes(path: Path, data: bytes) -> None:

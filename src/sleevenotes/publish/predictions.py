@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, TextIO
 
 from sleevenotes.collect.folders import is_cover, walk
 from sleevenotes.covers.images import probe
+from sleevenotes.covers.swapping import finish_swap
 from sleevenotes.errors import CoverError, ModelError, SourceError
 from sleevenotes.learn.abstention import Caution
 from sleevenotes.learn.model import CARD_NAME, Prediction, bundle_in, model_beside
@@ -90,6 +91,7 @@ def model_and_covers(arguments: Sequence[str]) -> tuple[Path | None, list[str]]:
 
 
 def _is_model(path: Path) -> bool:
+    finish_swap(path)
     return (path / CARD_NAME).is_file() or bundle_in(path) is not None
 
 

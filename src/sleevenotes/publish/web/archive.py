@@ -353,7 +353,7 @@ async def similar_covers(
 @router.patch(
     "/covers/{id}",
     response_model=MendedCover,
-    responses=documented("unknown", "bad_request", "forbidden", "conflict"),
+    responses=documented("unknown", "bad_request", "forbidden", "conflict", "busy"),
 )
 def mend_cover(holdings: HoldingsHere, id: CoverId, mending: Mending) -> dict[str, Any]:
     """Give a cover other genres: in metadata.csv, and with who and when in changes.csv."""
@@ -365,7 +365,7 @@ def mend_cover(holdings: HoldingsHere, id: CoverId, mending: Mending) -> dict[st
 @router.post(
     "/changes/{change}/undo",
     response_model=MendedCover,
-    responses=documented("unknown", "bad_request", "forbidden", "conflict"),
+    responses=documented("unknown", "bad_request", "forbidden", "conflict", "busy"),
 )
 def undo_change(
     holdings: HoldingsHere,

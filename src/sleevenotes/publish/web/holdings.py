@@ -20,7 +20,7 @@ from sleevenotes.covers.dataset import SEPARATOR, Dataset
 from sleevenotes.covers.files import read_json
 from sleevenotes.covers.genres import column_rows
 from sleevenotes.covers.mending import Change, finish, mend, undo
-from sleevenotes.errors import ChangedMeanwhile, EvaluationError, SleevenotesError
+from sleevenotes.errors import ChangedMeanwhile, EvaluationError, SleevenotesError, StoreBusy
 from sleevenotes.learn.model import EVALUATION_NAME
 from sleevenotes.publish.results import MAP_CURE, MAP_NAME, PLACES_NAME, number
 from sleevenotes.publish.web.browsing import Said, Shelf, shelved
@@ -120,7 +120,8 @@ class Holdings:
         Raises
         ------
         Problem
-            `conflict` where the cover is another by now; `forbidden` where the dataset can't be written.
+            `conflict` where the cover is another by now; `forbidden` where the dataset can't be written; `busy` while
+            another program writes to it.
         SleevenotesError
             Where it can't be done.
         """
@@ -152,6 +153,8 @@ class Holdings:
             except ChangedMeanwhile as error:
                 self._reopen()
                 raise Problem("conflict", error) from error
+            except StoreBusy as error:  # without the process and the host, which are no business of whoever asks
+                raise busy("another program is changing the dataset, which takes a while") from error
             except SleevenotesError as error:
                 if isinstance(error.__cause__, OSError):
                     raise Problem("forbidden", error) from error
