@@ -207,6 +207,12 @@ class Server:
         left = int(path.rsplit("/", 1)[1])
         self.send(writer, path, b"", status=301, Location=f"/far/{left - 1}" if left > 1 else "/good/3.jpg")
 
+    async def do_moved(self, writer: asyncio.StreamWriter, path: str) -> None:
+        self.send(writer, path, b"", status=302, Location=path.replace("/moved", "/good", 1))
+
+    async def do_elsewhere(self, writer: asyncio.StreamWriter, path: str) -> None:
+        self.send(writer, path, b"", status=302, Location=self.url + path.replace("/elsewhere", "/good", 1))
+
     async def do_file(self, writer: asyncio.StreamWriter, path: str) -> None:
         self.send(writer, path, b"", status=302, Location="file:///etc/passwd")
 

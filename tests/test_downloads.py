@@ -143,6 +143,29 @@ def test_the_list_is_told_where_its_lines_are_none(server: Server, tmp_path: Pat
     assert [each.source for each in result.problems] == ["list.tsv, row 2", "list.tsv, row 3"]
 
 
+LETTERS = "foo%27bar%28x%29/%7Euser/http%3A%2F%2Fcdn.example%2F/1.jpg?Signature=a%2Bb%2Fc%3D&n=(x)&d=2024-01-01T00:00"
+
+
+@pytest.mark.parametrize("way", ["good", "moved", "elsewhere"])
+def test_an_address_is_asked_for_letter_by_letter(server: Server, tmp_path: Path, way: str) -> None:
+    fetched(listed(tmp_path, server, f"/{way}/{LETTERS}#top"), tmp_path / "out")
+    assert f"/good/{LETTERS}" in server.paths
+    assert rows(tmp_path / "out")[0]["url"] == f"{server.url}/{way}/{LETTERS}#top"
+    assert not rows(tmp_path / "out")[0]["problem"]
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ("/good/Große Namen/1.jpg", "/good/Gro%C3%9Fe%20Namen/1.jpg"),
+        ("/good/ß%20 /1.jpg?ä=ü", "/good/%C3%9F%20%20/1.jpg?%C3%A4=%C3%BC"),
+    ],
+)
+def test_only_what_no_request_can_hold_is_encoded(server: Server, tmp_path: Path, given: str, sent: str) -> None:
+    fetched(listed(tmp_path, server, given), tmp_path / "out")
+    assert sent in server.paths
+
+
 # -- bad servers -------------------------------------------------------------------------------------------------------
 
 
@@ -324,6 +347,7 @@ def test_a_pause_lets_nobody_through_and_then_all() -> None:
         *("127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0", "[::]", "10.0.0.1", "172.16.0.1", "192.168.1.1"),
         *("169.254.169.254", "[fe80::1%25eth0]", "[fc00::1]", "224.0.0.1", "[ff02::1]", "240.0.0.1", "100.64.0.1"),
         *("255.255.255.255", "[64:ff9b::7f00:1]", "[2002:a00:1::]", "[2001:db8::1]", "192.0.2.1"),
+        *("１２７.0.0.1", "127。0。0。1", "①②⑦.0.0.1", "127.0.0.1:80"),
     ],
 )
 def test_no_private_address_is_asked(host: str) -> None:
@@ -339,7 +363,11 @@ def test_public_addresses_may_be_asked() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["file:///etc/passwd", "ftp://a.org/b", "http://", "http://a:b@c.org/x", "http://[::1", "http://a.org:x/"]
+    "url",
+    [
+        *("file:///etc/passwd", "ftp://a.org/b", "http://", "http://a:b@c.org/x", "http://[::1", "http://a.org:x/"),
+        *("http://a b.org/x", "http://a.org\\@127.0.0.1/", "http://a.org/\nx", "http://a.org/\tx", "http://u＠a.org/x"),
+    ],
 )
 def test_odd_addresses_are_refused(url: str) -> None:
     with pytest.raises(Forbidden):

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from urllib.parse import urldefrag, urljoin, urlsplit  # splits texts; nothing is opened here
+from urllib.parse import urljoin, urlsplit  # splits texts; nothing is opened here
 
 from sleevenotes.errors import CoverError
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _BEGINS = re.compile(r"https?://", re.IGNORECASE)
+_AUTHORITY = re.compile(r"(https?://)([^/?#]*)(.*)", re.IGNORECASE)
+_RAW = "surrogateescape"  # bytes of a redirect that are no UTF-8 are sent as they came
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 PORTS = {"http": 80, "https": 443}
@@ -41,39 +43,65 @@ def is_foreign(text: str) -> bool:
 
 
 def checked(url: str, *, allow_private: bool = False) -> str:
-    """Return a URL without its fragment, if it may be fetched as far as its text tells.
+    """Return a URL as it is asked for, if it may be fetched as far as its text tells.
+
+    It stays letter by letter as it is, without its fragment. Only spaces and letters outside ASCII, which no request
+    can hold, are percent-encoded, and a host's name is written in ASCII.
 
     Raises
     ------
     Forbidden
-        Where it is not http or https, has no host, holds a password, or names a private address literally.
+        If it is not http or https, has no host, holds a password, or names a private address literally.
 
     Examples
     --------
-    >>> checked("https://example.org/a.jpg#top")
-    'https://example.org/a.jpg'
+    >>> checked("https://example.org/signed/a%27b.jpg?key=c%2Fd#top")
+    'https://example.org/signed/a%27b.jpg?key=c%2Fd'
+    >>> checked("https://bücher.example/große Namen.jpg")
+    'https://xn--bcher-kva.example/gro%C3%9Fe%20Namen.jpg'
     >>> checked("file:///etc/passwd")
     Traceback (most recent call last):
     sleevenotes.collect.addresses.Forbidden: file:///etc/passwd: leads to 'file'. Only http and https are followed.
     """
+    expected = "an address such as https://example.org/cover.jpg"
+    if any(sign != " " and (sign.isspace() or ord(sign) < 32 or ord(sign) == 127) for sign in url):
+        raise Forbidden(url, "no address, as it holds a line break, a tab or the like", expected)
     try:
-        url.encode()
-        parts = urlsplit(url)
+        sent = _in_ascii(url.partition("#")[0])
+        parts = urlsplit(sent)
         host, _ = parts.hostname, parts.port
     except ValueError as cause:
-        raise Forbidden(url, f"no address ({cause})", "an address such as https://example.org/cover.jpg") from cause
+        raise Forbidden(url, f"no address ({cause})", expected) from cause
     if parts.scheme.lower() not in PORTS:
         raise Forbidden(url, f"leads to '{parts.scheme or url[:20]}'", "Only http and https are followed")
-    if not host or any(sign.isspace() or ord(sign) < 32 for sign in url):
-        raise Forbidden(url, "no address", "an address such as https://example.org/cover.jpg")
+    if not host:
+        raise Forbidden(url, "no address", expected)
     if parts.username is not None or parts.password is not None:
         raise Forbidden(url, "holds a name or password", cure="Leave it out: it would stand in the dataset")
     try:
         literal = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:  # a name: whoever resolves it looks at what it stands for
-        return urldefrag(url).url
+        return sent
     refuse(url, literal, allow_private=allow_private)
-    return urldefrag(url).url
+    return sent
+
+
+def _in_ascii(url: str) -> str:
+    """Return a URL in ASCII: its host by IDNA, spaces and other letters percent-encoded, and nothing else changed."""
+    found = _AUTHORITY.match(url)
+    if found is None:
+        return url
+    begin, host, rest = found.groups()
+    if " " in host or "\\" in host:
+        raise ValueError("a space or a backslash in the name of its host")
+    if not host.isascii():
+        name, colon, port = host.rpartition(":") if host.rpartition(":")[2].isdigit() else (host, "", "")
+        host = name.encode("idna").decode("ascii") + colon + port
+    quoted = (
+        sign if sign.isascii() and sign != " " else "".join(f"%{byte:02X}" for byte in sign.encode("utf-8", _RAW))
+        for sign in rest
+    )
+    return begin + host + "".join(quoted)
 
 
 def refuse(where: str, address: IPAddress, *, allow_private: bool) -> None:
@@ -154,13 +182,20 @@ def name_in(url: str) -> str:
 
 
 def joined(url: str, target: str) -> str:
-    """Return where a redirect leads.
+    """Return where a redirect leads; a whole URL stays as it is, letter by letter.
 
     Raises
     ------
     Forbidden
-        Where that is no address.
+        If that is no address.
+
+    Examples
+    --------
+    >>> joined("https://example.org/a/b", "c%2Fd"), joined("https://example.org/a", "http://other.example/%7Ee/./f")
+    ('https://example.org/a/c%2Fd', 'http://other.example/%7Ee/./f')
     """
+    if _BEGINS.match(target):
+        return target
     try:
         return urljoin(url, target)
     except ValueError as cause:

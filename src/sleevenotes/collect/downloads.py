@@ -30,6 +30,7 @@ from typing import Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
 
 from sleevenotes import __version__
 from sleevenotes.collect.addresses import Forbidden, checked, host_of, joined, path_of, refuse
@@ -262,7 +263,8 @@ class _Fetching:
         """Ask once; return where a redirect leads, or None where `take` had the answer."""
         answered = False
         try:
-            async with self.session.get(at, allow_redirects=False) as response:
+            # encoded: yarl would decode what it need not have encoded, and a signature would no longer fit
+            async with self.session.get(_as_it_is(at), allow_redirects=False) as response:
                 answered, host.silent = True, 0
                 self._status[url] = response.status
                 if response.status in REDIRECTS:
@@ -404,6 +406,22 @@ def checked_redirect(url: str, at: str, target: str, *, allow_private: bool) -> 
         return checked(joined(at, target), allow_private=allow_private)
     except Forbidden as error:
         raise Forbidden(url, f"redirects to {error}") from error
+
+
+def _as_it_is(url: str) -> URL:
+    """Return a checked URL for aiohttp, which asks for it letter by letter.
+
+    Raises
+    ------
+    Forbidden
+        If aiohttp would ask another host than the one that was checked.
+    """
+    address = URL(url, encoded=True)
+    host = address.raw_host or ""
+    asked = f"{address.scheme}://{f'[{host}]' if ':' in host else host}:{address.port}"
+    if asked.lower() != host_of(url):
+        raise Forbidden(url, "no address", "an address such as https://example.org/cover.jpg")
+    return address
 
 
 class _CheckedResolver(AbstractResolver):
