@@ -6,7 +6,7 @@ from hypothesis import given, settings, strategies as st
 from numpy.typing import NDArray
 
 from sleevenotes.covers.duplicates import Pair
-from sleevenotes.covers.groups import artists_of, assign, folds, groups, release_keys
+from sleevenotes.covers.groups import artists_of, assign, cause_of, folds, groups, release_keys
 from sleevenotes.errors import SplitError
 
 
@@ -31,7 +31,40 @@ def test_groups_join_what_shares_an_artist_a_release_or_a_near_duplicate_and_cha
 
 
 @pytest.mark.parametrize(
-    "nobody", ["", "Various", "VARIOUS ARTISTS", "V/A", "va", "Unknown", "unknown  artist", "[unknown]", " "]
+    "nobody",
+    [
+        *(
+            "",
+            " ",
+            "-",
+            "?",
+            "none",
+            "None",
+            "null",
+            "NaN",
+            "#N/A",
+            "n/a",
+            "<NA>",
+            "NULL",
+            "not available",
+            "no_artist",
+        ),
+        *("Unknown", "unknown  artist", "[unknown]", "[no artist]", "<unknown>", "no_artist", "Anonymous", "(anon.)"),
+        *("Unbekannter Künstler", "UNBEKANNTER KUNSTLER", "inconnu", "Artiste inconnu", "desconocido", "sconosciuto"),
+        *(
+            "Artista desconhecido",
+            "onbekend",
+            "Okänd artist",
+            "nieznany",
+            "неизвестен",
+            "アーティスト不明",
+            "未知艺术家",
+        ),
+        *("Various", "VARIOUS ARTISTS", "V/A", "va", "V. A.", "VV.AA.", "AA.VV.", "Varios Artistas", "Artisti Vari"),
+        *("Verschiedene", "Verschiedene Interpreten", "Diverse", "Divers", "Artistes divers", "Vários Artistas"),
+        *("Diverse artiesten", "Blandade Artister", "Różni Wykonawcy", "Разные исполнители", "オムニバス", "群星"),
+        *("Soundtrack", "Original Soundtrack", "O.S.T.", "Original Cast", "Compilation", "DJ Mix", "Banda sonora"),
+    ],
 )
 def test_groups_do_not_join_by_an_artist_who_is_nobody(nobody: str) -> None:
     assert groups({"artist": [nobody, nobody]}) == ["g0001", "g0002"]
@@ -40,6 +73,26 @@ def test_groups_do_not_join_by_an_artist_who_is_nobody(nobody: str) -> None:
 def test_groups_join_by_each_of_several_artists() -> None:
     assert groups({"artist": ["Eno; Byrne", "Byrne", "Eno", "Fripp"]}) == ["g0001", "g0001", "g0001", "g0002"]
     assert artists_of("Various; Eno") == ["eno"]
+
+
+def test_no_release_or_given_group_joins_by_a_word_for_nothing() -> None:
+    assert groups({"release": ["none", "None"], "group": ["nan", "NaN"]}) == ["g0001", "g0002"]
+    assert release_keys(["Yes", "Yes"], ["none", "[Unknown Album]"], ["NaN", "various"]) == ["", ""]
+    assert release_keys(["V/A", "Soundtrack"], ["Original Soundtrack", "OST"], ["", ""]) == ["", ""]
+    assert release_keys(["V/A", "Varios"], ["Nuggets", "nuggets"], ["", ""]) == ["various artists / nuggets"] * 2
+
+
+@pytest.mark.parametrize("artist", ["Unknown Mortal Orchestra", "Various Cruelties", "Nothing", "NaNa", "!!!"])
+def test_artists_whose_names_only_look_like_nobody_are_artists(artist: str) -> None:
+    assert groups({"artist": [artist, artist]}) == ["g0001", "g0001"]
+
+
+def test_what_joined_a_group_is_told_the_commonest_first() -> None:
+    keys = {"artist": ["Yes", "yes", "yes", "Eno; yes", "Eno"], "release": ["r", "r", "", "", ""]}
+    assert cause_of(range(5), keys, [Pair(0, 4, 1, 0.9), Pair(0, 9, 1, 0.9)]) == (
+        "the artist 'yes' (4 covers) and 1 more of that kind, the release 'r' (2 covers), near-duplicates (2 covers)"
+    )
+    assert cause_of([0, 1], {"group": ["g0001", "g0001"]}, []) == "the column `group`"
 
 
 def test_groups_refuse_columns_of_different_lengths() -> None:

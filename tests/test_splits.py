@@ -56,6 +56,51 @@ def groups_on_two_sides(dataset: Dataset) -> set[str]:
     return {group for group, found in sides.items() if len(found) > 1}
 
 
+# What is told ------------------------------------------------------------------------------------------------------
+
+
+def test_a_group_of_more_than_a_tenth_of_the_covers_is_warned_of_with_its_cause(tmp_path: Path, pairs: list[Pair]):
+    pairs.append(Pair(0, 2, 2, 0.9))
+    artists = ["My Label"] * 12 + [f"artist {index}" for index in range(88)]
+    with pytest.warns(SleevenotesWarning) as warned:
+        found = split(table(tmp_path, ["rock", "folk"] * 50, artist=artists))
+    told = (
+        "One group holds 12 of 100 covers (12%), joined by the artist 'my label' (12 covers), near-duplicates "
+        "(2 covers). If that names nothing they share, empty these cells and split again."
+    )
+    assert told in found.settings["notes"]
+    assert f"split: o{told[1:]}" in [str(each.message) for each in warned]
+
+
+@pytest.mark.parametrize(("together", "covers"), [(10, 100), (10, 90)])
+def test_a_group_of_a_tenth_or_of_few_covers_is_not_warned_of(
+    tmp_path: Path, pairs: list[Pair], together: int, covers: int
+):
+    artists = ["yes"] * together + [f"artist {index}" for index in range(covers - together)]
+    found = quietly(table(tmp_path, ["rock", "folk"] * (covers // 2), artist=artists))
+    assert not any("One group holds" in note for note in found.settings["notes"])
+
+
+def test_covers_without_a_single_artist_are_counted_where_artists_are_said_to_be_apart(
+    tmp_path: Path, pairs: list[Pair]
+):
+    artists = ["Various Artists", "none", "OST"] + [f"artist {index}" for index in range(57)]
+    found = quietly(table(tmp_path, ["rock", "folk"] * 30, artist=artists))
+    assert found.settings["no_artist"] == 3
+    told = "No artist is on two sides, but 3 covers have no single artist (Various Artists, unknown and the like)."
+    assert told in found.lines
+    nobody = quietly(table(tmp_path / "nobody", ["rock", "folk"] * 30, artist=["VV.AA."] * 60))
+    assert "Artists are unknown, so some may be on two sides." in nobody.lines
+
+
+def test_genres_are_told_as_few_in_test_below_ten_covers_and_not_at_ten(tmp_path: Path, pairs: list[Pair]):
+    sides = ["train"] * 40 + ["valid"] * 5 + ["test"] * 10
+    given = [*sides, *sides[:-1]]
+    found = quietly(table(tmp_path, ["rock"] * 55 + ["folk"] * 54, split=given))
+    assert found.kept
+    assert "Genres with fewer than 10 covers in test: folk (9)." in found.settings["notes"]
+
+
 # Laws -------------------------------------------------------------------------------------------------------------
 
 

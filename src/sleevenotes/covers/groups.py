@@ -14,16 +14,17 @@ Genres are (n,) names or numbers, one a cover, or (n, K) 0 or 1, any number a co
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sleevenotes.covers.duplicates import Components, Pair
+from sleevenotes.covers.placeholders import names_nobody, names_several
 from sleevenotes.errors import SplitError
 
-VARIOUS = frozenset({"various", "various artists", "various artist", "va", "v/a", "v.a.", "v.a", "v. a.", "diverse"})
-UNKNOWN = frozenset({"", "unknown", "unknown artist", "[unknown]", "<unknown>", "unknown album", "n/a", "?", "-"})
+LONGEST_KEY = 40  # characters of what joins a group, in words
 ROUNDS = 10  # of moving groups; two or three are usually enough
 
 
@@ -34,8 +35,8 @@ def groups(keys: Mapping[str, Sequence[str]], pairs: Iterable[Pair] = ()) -> lis
     ----------
     keys
         Columns of n entries each. Covers with the same entry in one belong together, whatever its case and spaces. An
-        empty entry joins nothing; under `artist` neither do "Various Artists", "unknown" and the like, and each of
-        several artists between `;` does.
+        empty entry joins nothing, nor does "unknown", "none" or the like (`covers.placeholders`). Under `artist`,
+        "Various Artists" joins nothing either, and each of several artists between `;` does.
     pairs
         Near-duplicates.
 
@@ -62,7 +63,7 @@ def groups(keys: Mapping[str, Sequence[str]], pairs: Iterable[Pair] = ()) -> lis
     for name, column in keys.items():
         firsts: dict[str, int] = {}
         for index, cell in enumerate(column):
-            for key in artists_of(cell) if name == "artist" else filter(None, [folded(cell)]):
+            for key in _keys_of(name, cell):
                 components.join(firsts.setdefault(key, index), index)
     for pair in pairs:
         components.join(pair.a, pair.b)
@@ -75,18 +76,25 @@ def groups(keys: Mapping[str, Sequence[str]], pairs: Iterable[Pair] = ()) -> lis
 
 
 def release_keys(artists: Sequence[str], albums: Sequence[str], releases: Sequence[str]) -> list[str]:
-    """Return what names each cover's release: the `release` column, else artist and album where both are known.
+    """Return what names each cover's release: the `release` column, else artist and album if both are known.
+
+    An album by various artists is one release, unless it is itself called "Soundtrack" or the like.
 
     Examples
     --------
-    >>> release_keys(["Yes", "", "Yes"], ["Relayer", "Relayer", ""], ["", "r1", ""])
-    ['yes / relayer', 'r1', '']
+    >>> release_keys(["Yes", "", "V.A.", "None"], ["Relayer", "Relayer", "Now 42", "Now 42"], ["", "r1", "nan", ""])
+    ['yes / relayer', 'r1', 'various artists / now 42', '']
     """
-    keys = []
-    for artist, album, release in zip(map(folded, artists), map(folded, albums), map(folded, releases), strict=True):
-        known = artist not in UNKNOWN and album not in UNKNOWN
-        keys.append(release or (f"{artist} / {album}" if known else ""))
-    return keys
+    return [_release_key(*cells) for cells in zip(artists, albums, releases, strict=True)]
+
+
+def _release_key(artist: str, album: str, release: str) -> str:
+    if not (names_nobody(release) or names_several(release)):
+        return folded(release)
+    several = names_several(artist)
+    if names_nobody(artist) or names_nobody(album) or (several and names_several(album)):
+        return ""
+    return f"{'various artists' if several else folded(artist)} / {folded(album)}"
 
 
 def folded(cell: str) -> str:
@@ -95,15 +103,52 @@ def folded(cell: str) -> str:
 
 
 def artists_of(cell: str) -> list[str]:
-    """Return the artists in one cell, `;` between them, spelt alike; none of "Various Artists", "unknown" and the like.
+    """Return the artists in one cell, `;` between them, spelt alike, without "Various Artists", "unknown" and the like.
 
     Examples
     --------
     >>> artists_of("Brian  Eno; David Byrne"), artists_of("V/A")
     (['brian eno', 'david byrne'], [])
     """
-    names = (folded(name) for name in cell.split(";"))
-    return [name for name in names if name not in VARIOUS and name not in UNKNOWN]
+    return [folded(name) for name in cell.split(";") if not (names_nobody(name) or names_several(name))]
+
+
+def _keys_of(column: str, cell: str) -> list[str]:
+    """Return what joins a cover with the entry `cell` to others with the same in that column."""
+    if column == "artist":
+        return artists_of(cell)
+    return [] if names_nobody(cell) else [folded(cell)]
+
+
+def cause_of(members: Sequence[int], keys: Mapping[str, Sequence[str]], pairs: Iterable[Pair]) -> str:
+    """Return what joined the covers of a group, the commonest first, such as `the artist 'yes' (12 covers)`.
+
+    Parameters
+    ----------
+    members
+        The covers of the group, by their number from 0 on.
+    keys, pairs
+        As for `groups`.
+    """
+    own = set(members)
+    causes: list[tuple[int, str]] = []
+    given = ""
+    for column, cells in keys.items():
+        counts = Counter(key for index in members for key in set(_keys_of(column, cells[index])))
+        shared = [(key, count) for key, count in counts.most_common() if count > 1]
+        if not shared:
+            continue
+        if column == "group":  # an earlier split may have written it, so its names say nothing
+            given = "the column `group`"
+            continue
+        key, count = shared[0]
+        more = f" and {len(shared) - 1:,} more of that kind" if len(shared) > 1 else ""
+        causes.append((count, f"the {column} '{key[:LONGEST_KEY]}' ({count:,} covers){more}"))
+    alike = {cover for pair in pairs for cover in (pair.a, pair.b) if {pair.a, pair.b} <= own}
+    if alike:
+        causes.append((len(alike), f"near-duplicates ({len(alike):,} covers)"))
+    told = [cause for _, cause in sorted(causes, key=lambda each: -each[0])]
+    return ", ".join([*told, *filter(None, [given])])
 
 
 def assign(groups: ArrayLike, strata: ArrayLike, shares: Sequence[float], *, seed: int = 0) -> NDArray[np.intp]:

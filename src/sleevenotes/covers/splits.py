@@ -22,6 +22,7 @@ left_out       reason: number of covers without a side
 groups         how many
 largest_group  how many covers in the largest
 artists        `apart` where no artist is on two sides, `shared` where one is, `unknown` where half the covers name none
+no_artist      covers with a side that name no single artist, and so may share one across sides
 covers         {train, valid, test}: covers
 counts         genre: {train, valid, test}: covers
 notes          sentences: what could not be balanced, and what is small
@@ -45,9 +46,10 @@ from numpy.typing import NDArray
 
 from sleevenotes.covers.check import near_duplicates
 from sleevenotes.covers.dataset import SETTINGS_NAME, SPLITS, Dataset
+from sleevenotes.covers.duplicates import Pair
 from sleevenotes.covers.files import replacing, write_json
 from sleevenotes.covers.genre_tree import NO_TREE, TREE_NAME, find_tree
-from sleevenotes.covers.groups import artists_of, assign, folds, groups, release_keys
+from sleevenotes.covers.groups import artists_of, assign, cause_of, folds, groups, release_keys
 from sleevenotes.covers.locks import writing
 from sleevenotes.covers.questions import MIN_COVERS, Plan, Question, matching, named, planned
 from sleevenotes.covers.tasks import COLLECTION, COLLECTIONS_NAME, KINDS, Task, mask_unknown
@@ -61,6 +63,7 @@ SPLIT_BEFORE = "split_before"  # the column of a join that has the sides of its 
 UNKNOWN = "nothing known"  # their collection names none of the genres
 FEWEST = 10  # covers that can be split at all
 SMALL_TEST = 100  # covers: an interval of a share is then some 20 points wide
+LARGE = 0.1  # of all covers: a group of more is warned of
 FEW_IN_TEST = 10  # covers of a genre
 UNEVEN = 0.25  # of a genre's share in test, relative
 TOLD = 8  # genres named in a note
@@ -147,7 +150,7 @@ def split(
     Warns
     -----
     SleevenotesWarning
-        Where test has fewer than 100 covers.
+        If test has fewer than 100 covers, or one group more than a tenth of all covers.
     """
     choice: dict[str, Any] = {"seed": seed, "fractions": list(fractions), "by": _checked(task, genre, by, fractions)}
     with writing(dataset.folder, "split"):  # from reading the table to writing it, so that no edit between is lost
@@ -180,15 +183,17 @@ def _split(
     plan = _without_unknown(planned(dataset.genre_lists, question, pairs), dataset, known)
     given = _given_groups(dataset)
     choice["by"] = [*(name for name in choice["by"] if name != "group"), *(["group"] if any(given) else [])]
-    names = groups(_keys(dataset, choice["by"], given), pairs)
+    keys = _keys(dataset, choice["by"], given)
+    names = groups(keys, pairs)
     sides, how, kept = _sides(plan, names, dataset, choice, before=before, again=again, keep_test=keep_test)
     sides = [side if not reason else "" for side, reason in zip(sides, plan.left_out, strict=True)]
     done = dataset.with_columns(group=names, split=sides)
     told = _question_told(plan, question, _tree_name(dataset, genre_tree, before), known)
-    settings = _settings(done, plan, choice, told)
+    large = _large_groups(plan, names, keys, pairs)
+    settings = _settings(done, plan, choice, told, large)
     _keep_tree(dataset, plan, genre_tree)
     _write(done, settings)
-    _warn(done)
+    _warn(done, large)
     return SplitResult(done, settings, [plan.why, *how, *_summary(settings)], kept=kept)
 
 
@@ -501,7 +506,9 @@ def _question_told(
     }
 
 
-def _settings(dataset: Dataset, plan: Plan, choice: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
+def _settings(
+    dataset: Dataset, plan: Plan, choice: Mapping[str, Any], told: Mapping[str, Any], large: Sequence[str]
+) -> dict[str, Any]:
     """Return what `split.json` holds."""
     own = dataset.where(plan.takes_part)
     sizes = Counter(own.column("group"))
@@ -518,9 +525,10 @@ def _settings(dataset: Dataset, plan: Plan, choice: Mapping[str, Any], told: Map
         "groups": len(sizes),
         "largest_group": max(sizes.values()),
         "artists": artists,
+        "no_artist": sum(not artists_of(cell) for cell in own.column("artist")),
         "covers": {side: own.column("split").count(side) for side in SPLITS},
         "counts": counts,
-        "notes": [*plan.notes, *straddling, *_unbalanced(counts, choice["fractions"], sizes, len(own))],
+        "notes": [*plan.notes, *straddling, *large, *_unbalanced(counts, choice["fractions"], sizes, len(own))],
         "fingerprint": dataset.fingerprint,
     }
 
@@ -581,6 +589,24 @@ def _unbalanced(
     return notes
 
 
+def _large_groups(
+    plan: Plan, names: Sequence[str], keys: Mapping[str, Sequence[str]], pairs: Sequence[Pair]
+) -> list[str]:
+    """Return a sentence on each group that holds more than a tenth of the covers, with what joined it."""
+    part = np.flatnonzero(plan.takes_part).tolist()
+    sizes = Counter(names[index] for index in part)
+    sentences = []
+    for name, size in sizes.most_common():
+        if size <= max(LARGE * len(part), FEWEST):
+            break
+        members = [index for index in part if names[index] == name]
+        sentences.append(
+            f"One group holds {size:,} of {len(part):,} covers ({size / len(part):.0%}), joined by "
+            f"{cause_of(members, keys, pairs)}. If that names nothing they share, empty these cells and split again."
+        )
+    return sentences
+
+
 def _summary(settings: Mapping[str, Any]) -> list[str]:
     """Return what `split.json` says, in sentences."""
     per_side = settings["covers"]
@@ -592,11 +618,14 @@ def _summary(settings: Mapping[str, Any]) -> list[str]:
         reasons = ", ".join(f"{count:,} ({reason})" for reason, count in settings["left_out"].items())
         lines.append(f"Left out: {reasons}.")
     artists = {
-        "apart": "No artist is on two sides.",
-        "shared": "Artists are on two sides.",
-        "unknown": "Artists are unknown, so some may be on two sides.",
+        "apart": "No artist is on two sides",
+        "shared": "Artists are on two sides",
+        "unknown": "Artists are unknown, so some may be on two sides",
     }
-    return [*lines, artists[settings["artists"]], *settings["notes"]]
+    told, without = artists[settings["artists"]], settings.get("no_artist", 0)
+    if without and settings["artists"] != "unknown":
+        told += f", but {without:,} covers have no single artist (Various Artists, unknown and the like)"
+    return [*lines, f"{told}.", *settings["notes"]]
 
 
 def _write(dataset: Dataset, settings: Mapping[str, Any]) -> None:
@@ -607,7 +636,9 @@ def _write(dataset: Dataset, settings: Mapping[str, Any]) -> None:
     write_json(path, settings)
 
 
-def _warn(dataset: Dataset) -> None:
+def _warn(dataset: Dataset, large: Sequence[str]) -> None:
+    for sentence in large:
+        warnings.warn(f"split: {sentence[0].lower()}{sentence[1:]}", SleevenotesWarning, stacklevel=4)
     in_test = dataset.column("split").count("test")
     if in_test < SMALL_TEST:
         found = f"split: only {in_test:,} covers in test"
