@@ -106,28 +106,87 @@ def test_equal_files_become_one_cover_with_the_genres_of_all(source: Path, tmp_p
     result = collect(source, tmp_path / "out")
     assert result.dataset.genre_lists == [("hip-hop",), ("hip-hop", "pop", "rock"), ("pop",), ("rock",)]
     same = "byte for byte the same as HipHop/twin.jpg. They are one cover, with all their genres."
-    assert problems(result)["Pop/twin again.jpg"] == f"Pop/twin again.jpg: {same}"
-    assert problems(result)["Rock/third.jpg"] == f"Rock/third.jpg: {same}"
+    assert problems(result)["Pop/twin again.jpg"] == same
+    assert problems(result)["Rock/third.jpg"] == same
     assert result.counts["duplicates"] == 2
 
 
 def test_broken_covers_are_left_out_and_told(source: Path, tmp_path: Path) -> None:
     result = collect(source, tmp_path / "out")
     told = problems(result)
-    assert told["Rock/cut.jpg"].startswith("Rock/cut.jpg: ")
-    assert told["Rock/page.jpg"].startswith("Rock/page.jpg: an HTML page.")
+    assert "Rock/cut.jpg" not in told["Rock/cut.jpg"]  # not named again
+    assert told["Rock/page.jpg"].startswith("an HTML page.")
     assert result.counts["broken"] == 2
     assert result.counts["found"] == 8 == sum(result.counts[name] for name in ("covers", "duplicates", "broken"))
     written = rows(tmp_path / "out", "problems.csv")
     assert [(row["source"], row["problem"]) for row in written] == list(told.items())
 
 
+def test_the_last_line_says_what_became_of_every_file(source: Path, tmp_path: Path) -> None:
+    lay(source, {"Pop/notes.txt": b"notes", "Pop/Scans/a.txt": b"notes", "readme.jpg": picture(70)})
+    lay(source, {"Jazz/Soon/cover.jpg": picture(80), "Jazz/Soon/back.jpg": picture(90)})
+    (source / "Classical").mkdir()
+    (source / ".git").mkdir()
+    lay(source, {"Ska/broken.jpg": b"no picture", ".git/x.jpg": b"hidden"})
+    result = collect(source, tmp_path / "out")
+    assert result.lines[0].startswith(f"5 covers of 4 genres in {tmp_path / 'out'}, ")
+    assert result.closing == (
+        "12 files: 5 covers, 2 merged, 3 unreadable, 1 in no genre's folder, 1 scan beside a cover "
+        f"({tmp_path / 'out' / 'problems.csv'}), 2 other files ignored; no cover in: Classical, Ska; "
+        "few covers: jazz (1), hip-hop (2), pop (2), rock (2)."
+    )
+    counts = result.counts
+    assert sum(counts[name] for name in ("covers", "duplicates", "broken", "unlisted", "scans")) == 12
+    again = collect(source, tmp_path / "out")
+    assert (again.fresh, again.closing) == (False, result.closing)
+    assert len(rows(tmp_path / "out", "problems.csv")) == 7
+
+
+def test_the_last_line_counts_rows_of_a_table(tmp_path: Path) -> None:
+    lay(tmp_path / "in", {f"{n}.jpg": picture(n) for n in range(10)})
+    table = "file_name,genre\n" + "".join(f"{n}.jpg,rock\n" for n in range(11))
+    (tmp_path / "in" / "albums.csv").write_text(table, encoding="utf-8")
+    result = collect(tmp_path / "in" / "albums.csv", tmp_path / "out")
+    assert result.lines[-1] == f"11 rows: 10 covers, 1 not usable ({tmp_path / 'out' / 'problems.csv'})."
+    assert rows(tmp_path / "out", "genres.csv") == [{"from": "rock", "to": "rock", "covers": "10"}]
+
+
+def test_a_split_of_folders_goes_into_the_dataset(tmp_path: Path) -> None:
+    lay(tmp_path / "in", {f"{side}/{genre}/{n}.jpg": picture(9 * (n + 10 * (genre == "pop") + 5 * (side == "test")))
+                          for side in ("train", "test") for genre in ("pop", "jazz") for n in range(5)})  # fmt: skip
+    lay(tmp_path / "in", {"train/pop/same.jpg": picture(45)})  # as test/jazz/0.jpg, and train/jazz/5.jpg would be
+    result = collect(tmp_path / "in", tmp_path / "out")
+    told = dict(zip(result.dataset.column("source"), result.dataset.column("split"), strict=True))
+    assert {source: side for source, side in told.items() if not source.startswith(side)} == {}
+    assert told["test/jazz/0.jpg"] == "test"
+    assert (
+        "1 cover lies on two sides of the split that came with them, as equal files: kept once, in test or valid."
+        in (result.notes)
+    )
+    result.dataset.with_columns(split=["valid"] * len(result.dataset), group=["g"] * len(result.dataset)).write()
+    lay(tmp_path / "in", {"train/pop/new.jpg": picture(250)})
+    again = collect(tmp_path / "in", tmp_path / "out").dataset
+    assert set(again.column("split")) == {"train", "test"}  # as given, not as it was before
+    assert set(again.column("group")) == {"", "g"}
+
+
+def test_covers_without_a_genre_make_a_dataset(tmp_path: Path) -> None:
+    lay(tmp_path / "in", {"a.jpg": picture(1), "b.jpg": picture(2)})
+    result = collect(tmp_path / "in", tmp_path / "out", settings=CollectSettings(unlabelled=True))
+    assert result.dataset.genre_lists == [(), ()]
+    assert result.lines[0].startswith(f"2 covers without a genre in {tmp_path / 'out'}")
+    assert result.closing == "2 files: 2 covers."
+    (tmp_path / "in" / "t.csv").write_text("file\na.jpg\n", encoding="utf-8")
+    with pytest.raises(SourceError, match=r"a table with `--unlabelled`\. It is for folders"):
+        collect(tmp_path / "in" / "t.csv", tmp_path / "other", settings=CollectSettings(unlabelled=True))
+
+
 def test_the_genres_file_shows_what_became_of_each_name(source: Path, tmp_path: Path) -> None:
     collect(source, tmp_path / "out")
     assert [tuple(row.values()) for row in rows(tmp_path / "out", "genres.csv")] == [
-        ("Rock", "rock", "4"),
         ("HipHop", "hip-hop", "2"),
         ("Pop", "pop", "2"),
+        ("Rock", "rock", "2"),
     ]
 
 
@@ -141,9 +200,7 @@ def test_what_is_known_of_a_cover_is_filled_in_from_its_equals(tmp_path: Path) -
         "rock;pop;folk", "Can", "Soon", "1971", "glad",
     ]  # fmt: skip
     assert second["artist"] == ""
-    assert result.problems[1].problem == (
-        "a.jpg: named in row 5 as in row 2 already. It is one cover, with all their genres."
-    )
+    assert result.problems[1].problem == ("named in row 5 as in row 2 already. It is one cover, with all their genres.")
 
 
 def test_a_table_goes_in_with_its_quirks(tmp_path: Path) -> None:
@@ -234,7 +291,7 @@ def test_a_huge_file_is_never_read(source: Path, tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(gathering, "MAX_BYTES", 1000)
     (source / "Rock" / "ok.webp").write_bytes(b"RIFF" + bytes(1001))
     told = problems(collect(source, tmp_path / "out"))
-    assert told["Rock/ok.webp"] == "Rock/ok.webp: 1,005 bytes. At most 1,000 was expected. Scale it down."
+    assert told["Rock/ok.webp"] == "1,005 bytes. At most 1,000 was expected. Scale it down."
 
 
 def test_the_limit_of_pixels_is_kept(source: Path, tmp_path: Path) -> None:

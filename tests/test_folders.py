@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 
-from sleevenotes.collect.folders import Found, find, parse_layout, release_of, stem, walk, year_of
+from sleevenotes.collect.folders import Commands, Found, find, parse_layout, release_of, stem, walk, year_of
 from sleevenotes.errors import SourceError
 
 PNG = b"\x89PNG\r\n\x1a\n and so on"
@@ -124,15 +124,19 @@ def test_one_genre_can_be_given_to_all(tmp_path: Path) -> None:
 
 
 def test_a_flat_folder_is_refused_with_the_way_out(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"2 covers, but no folder that could be their genre.*`--genre \"prog"):
-        find(lay(tmp_path, "a.jpg", "b.jpg"))
+    with pytest.raises(SourceError, match=r"2 covers, but no folder that could be their genre") as told:
+        find(lay(tmp_path, "a.jpg", "b.jpg"), commands=Commands.of(Path("in"), Path("out")))
+    assert '`sleevenotes collect in -o out --genre "progressive rock"`' in str(told.value)
+    assert "or none with `sleevenotes collect in -o out --unlabelled`" in str(told.value)
 
 
 @pytest.mark.parametrize("names", [("a.jpg",), ("img/a.jpg", "img/b.jpg")])
 def test_a_table_beside_the_covers_is_pointed_out(tmp_path: Path, names: tuple[str, ...]) -> None:
     lay(tmp_path, *names)
     lay(tmp_path, "albums.csv", content=b"file_name,genre\n")
-    with pytest.raises(SourceError, match=re.escape(f"`sleevenotes collect {tmp_path / 'albums.csv'}`, or give all")):
+    with pytest.raises(
+        SourceError, match=re.escape(f"`sleevenotes collect {tmp_path / 'albums.csv'} -o out/dataset`, or give all")
+    ):
         find(tmp_path)
 
 
@@ -151,9 +155,8 @@ def test_a_cover_beside_the_genres_folders_is_left_out_and_told(tmp_path: Path) 
 
 def test_a_wrapping_folder_is_pointed_out(tmp_path: Path) -> None:
     listing = find(lay(tmp_path, "download/Rock/a.jpg", "download/Pop/b.jpg"))
-    assert listing.notes == [
-        "All 2 covers are of one genre, 'download'. If its folders are the genres, collect from it."
-    ]
+    command = f"sleevenotes collect {tmp_path} -o out/dataset --layout '*/genre'"
+    assert listing.notes == [f"All 2 covers are of one genre, 'download'. If its folders are the genres: `{command}`."]
 
 
 def test_a_folder_that_is_not_there_is_told_with_one_that_is(tmp_path: Path) -> None:

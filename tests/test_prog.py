@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import warnings
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -151,6 +152,9 @@ def test_the_tree_of_folders_is_the_one_that_the_study_used(combined, tmp_path):
     written = {path: path.stat().st_mtime_ns for path in files}
     assert export_folders(combined.dataset, tmp_path / "tree", 64) == counts  # found, and not written again
     assert {path: path.stat().st_mtime_ns for path in files} == written
+    read = collect(tmp_path / "tree", tmp_path / "read").dataset  # with its split
+    told = zip(read.column("split"), read.column("genres"), strict=True)
+    assert Counter(f"{side}/{genre.replace(' ', '_')}" for side, genre in told) == counts
 
 
 def test_nobody_elses_tree_is_written_over(combined, tmp_path):

@@ -431,6 +431,17 @@ def test_split_makes_valid_of_train_where_a_table_came_with_train_and_test(tmp_p
     assert quietly(reopened(tmp_path)).kept
 
 
+def test_split_takes_valid_as_test_if_a_table_came_without_one(tmp_path: Path, pairs: list[Pair]) -> None:
+    sides = ["train", "train", "train", "train", "valid"] * 40
+    table(tmp_path, ["folk", "rock"] * 100, split=sides)
+    result = quietly(reopened(tmp_path))
+    given, now = np.array(sides), np.array(result.dataset.column("split"))
+    assert ((now == "test") == (given == "valid")).all()
+    assert 15 <= (now == "valid").sum() <= 25
+    assert "no test: its valid is taken as test, and a new valid is made of train" in result.lines[1]
+    assert quietly(reopened(tmp_path)).kept
+
+
 def test_split_keeps_given_groups_together_and_does_not_take_its_own_for_given(
     tmp_path: Path, pairs: list[Pair]
 ) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from sleevenotes.covers.dataset import Dataset
 from sleevenotes.learn.model import Model
 
 if TYPE_CHECKING:
+    from sleevenotes.collect.collecting import CollectResult
     from sleevenotes.learn.heads import HeadKind
 
 EXPLAINED_COVERS = 6  # most confident hits, and as many most confident misses
@@ -84,7 +86,9 @@ def run(journey: Journey, *, say: Callable[..., None], progress_bar: ProgressBar
     """
     out = journey.out
     out.mkdir(parents=True, exist_ok=True)
-    say(f"1. collect   {_collect(journey, progress_bar)}")
+    collected = _collect(journey, progress_bar)
+    first, *notes, _ = collected.lines
+    say(f"1. collect   {first}", *(f"             {note}" for note in notes))
     dataset = Dataset.open(out / "dataset", files=False)
     say(f"2. check     {_check(dataset, progress_bar)}")
     say(f"3. split     {_split(journey)}")
@@ -96,18 +100,18 @@ def run(journey: Journey, *, say: Callable[..., None], progress_bar: ProgressBar
     say(f"5. evaluate  {evaluation['n']:,} covers of the test split, in {evaluation['groups']:,} groups")
     say(f"6. explain   {_explain(model, dataset, out)}")
     say(f"7. map       {_map(journey, model, dataset, progress_bar)}")
-    return [*_last_lines(evaluation), f"Report: {_report(journey)}"]
+    return [*_last_lines(evaluation), f"Collected: {collected.closing}", f"Report: {_report(journey)}"]
 
 
-def _collect(journey: Journey, progress_bar: ProgressBar) -> str:
+def _collect(journey: Journey, progress_bar: ProgressBar) -> CollectResult:
     from sleevenotes.collect.collecting import CollectSettings, collect
 
     source = journey.source or _demo(journey, progress_bar)
     layout = journey.layout if journey.source else "genre/artist/album"
     settings = CollectSettings(layout=layout, separator=journey.separator)
+    command = f"sleevenotes run {shlex.quote(str(source))} -o {shlex.quote(str(journey.out))}"
     with progress_bar("collecting") as progress:
-        result = collect(source, journey.out / "dataset", settings=settings, progress=progress)
-    return result.lines[0]
+        return collect(source, journey.out / "dataset", settings=settings, progress=progress, command=command)
 
 
 def _demo(journey: Journey, progress_bar: ProgressBar) -> Path:

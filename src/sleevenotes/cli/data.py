@@ -62,6 +62,9 @@ def collect(
     out: Annotated[Path, typer.Option("-o", "--out", metavar="DATASET", help="The dataset to make.")],
     layout: LayoutOption = None,
     genre: CoversGenreOption = None,
+    unlabelled: Annotated[
+        bool, typer.Option("--unlabelled", help="A folder of covers without genres, to predict or compare.")
+    ] = False,
     file_column: Annotated[str | None, typer.Option(metavar="NAME", help="The table's column of file names.")] = None,
     genres_column: Annotated[str | None, typer.Option(metavar="NAME", help="The table's column of genres.")] = None,
     separator: SeparatorOption = None,
@@ -102,6 +105,7 @@ def collect(
     settings = CollectSettings(
         layout=layout,
         genre=genre,
+        unlabelled=unlabelled,
         file_column=file_column,
         genres_column=genres_column,
         separator=separator,

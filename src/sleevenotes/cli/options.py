@@ -77,7 +77,10 @@ CoversGenreOption = Annotated[
 ]
 LayoutOption = Annotated[
     str | None,
-    typer.Option(metavar="PATTERN", help="What the folders' names are: genre, artist/album, genre/artist, …"),
+    typer.Option(
+        metavar="PATTERN",
+        help="What folders are: genre/artist/album, split/genre, 'genre/artist - album.*', …; recognised if not given.",
+    ),
 ]
 SeparatorOption = Annotated[
     str | None, typer.Option(metavar="TEXT", help="What stands between genres in a cell: ';', ',', ' ', …")

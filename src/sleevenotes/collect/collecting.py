@@ -8,8 +8,8 @@ at the end, in one go. The result does not depend on when it was killed: it is t
 Beside `metadata.csv` and `images/` a collected dataset has
 
 - `problems.csv` (`source,problem`): what was left out or merged, a sentence each;
-- `genres.csv` (`from,to,covers`): what each genre of the source became, on how many of its files; edited, it can be
-  given back as a map;
+- `genres.csv` (`from,to,covers`): what each genre of the source became, and how many covers of the dataset come from
+  it (of one that is dropped, how many of the source); edited, it can be given back as a map;
 - `sources.csv`, where covers were fetched: what became of each URL;
 - `collect.json`: the settings and what the source held, by which a second collecting sees that there is nothing to do.
 
@@ -35,7 +35,7 @@ import polars as pl
 
 from sleevenotes.collect import folders, tables
 from sleevenotes.collect.draws import Draw
-from sleevenotes.collect.folders import Found, Listing, Problem
+from sleevenotes.collect.folders import Commands, Found, Listing, Problem
 from sleevenotes.collect.gathering import (
     FORMAT,
     JOURNAL_NAME,
@@ -51,7 +51,8 @@ from sleevenotes.collect.ledger import DOWNLOADS_NAME, LEDGER_NAME, Ledger
 from sleevenotes.collect.naming import FOLDER
 from sleevenotes.collect.politeness import FetchSettings
 from sleevenotes.collect.supply import Supply
-from sleevenotes.covers.dataset import SEPARATOR, Dataset, complete, table_path
+from sleevenotes.covers import questions
+from sleevenotes.covers.dataset import SEPARATOR, SPLITS, Dataset, complete, table_path
 from sleevenotes.covers.files import flush_all, replacing, write_json
 from sleevenotes.covers.genres import GenreMap, write_map
 from sleevenotes.covers.images import MAX_PIXELS
@@ -61,7 +62,8 @@ from sleevenotes.errors import DatasetError, SourceError
 STATE_NAME = "collect.json"
 PROBLEMS_NAME = "problems.csv"
 GENRES_NAME = "genres.csv"
-COUNTS = ("found", "covers", "duplicates", "broken", "dropped", "unlisted", "ignored")
+COUNTS = ("found", "covers", "duplicates", "broken", "dropped", "unlisted", "scans", "ignored")
+FEW = questions.MIN_COVERS["single"]
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ class CollectSettings:
         What its folders mean, see `folders.find`.
     genre
         The genre of all covers; several with `;` between them.
+    unlabelled
+        Whether the covers of a folder have no genre.
     file_column, genres_column, separator
         How to read a table, see `tables.read`.
     genre_map
@@ -92,6 +96,7 @@ class CollectSettings:
 
     layout: str | None = None
     genre: str | None = None
+    unlabelled: bool = False
     file_column: str | None = None
     genres_column: str | None = None
     separator: str | None = None
@@ -115,14 +120,19 @@ class CollectResult:
         What `problems.csv` says.
     counts
         `found` covers in the source; of these `covers` are in the dataset, `duplicates` merged, `broken` left out,
-        `dropped` for their genre; `unlisted` problems of the source itself, `ignored` files that are no covers; where
-        it was fresh also `written` and `kept` pictures, and `unlinked` ones that had to be copied.
+        `dropped` for their genre; `unlisted` problems of the source itself, `scans` that lie beside a cover, `ignored`
+        files that are no covers; if it was fresh also `written` and `kept` pictures, and `unlinked` ones that had to be
+        copied.
     notes
         What was guessed or is doubtful, a sentence each.
     seconds
         How long it took.
     fresh
         False where there was nothing to do.
+    missing
+        Genres of the source that no cover in the dataset has.
+    rows
+        Whether the source is a table.
     """
 
     dataset: Dataset
@@ -131,17 +141,42 @@ class CollectResult:
     notes: list[str]
     seconds: float
     fresh: bool = True
+    missing: list[str] = field(default_factory=list)
+    rows: bool = False
 
     @property
     def lines(self) -> list[str]:
-        """The result in words: what there is, then what was left out or guessed."""
+        """The result in words: what there is, what was guessed, and last what was left out."""
         covers, genres = len(self.dataset), len(self.dataset.genres)
-        told = f"{covers:,} covers of {genres:,} genres in {self.dataset.folder}"
+        of = f"of {genres:,} {'genre' if genres == 1 else 'genres'}" if genres else "without a genre"
+        told = f"{_counted(covers, 'cover')} {of} in {self.dataset.folder}"
         told += f", {self.counts['found'] / max(self.seconds, 1e-3):,.0f} a second" if self.fresh else " already"
-        lines = [told]
-        if self.problems:
-            lines.append(f"{len(self.problems):,} left out or joined: {self.dataset.folder / 'problems.csv'}")
-        return [*lines, *self.notes]
+        return [told, *self.notes, self.closing]
+
+    @property
+    def closing(self) -> str:
+        """One line of what became of all files, and which genres have few covers or none."""
+        counts = self.counts
+        total = counts["found"] + counts["unlisted"] + counts["scans"]
+        left_out = [
+            f"{counts[name]:,} {word}"
+            for name, word in (
+                ("duplicates", "merged"),
+                ("broken", "unreadable"),
+                ("dropped", "of dropped genres"),
+                ("unlisted", "not usable" if self.rows else "in no genre's folder"),
+                ("scans", "scans beside a cover" if counts["scans"] > 1 else "scan beside a cover"),
+            )
+            if counts[name]
+        ]
+        told = ", ".join([_counted(counts["covers"], "cover"), *left_out])
+        told += f" ({self.dataset.folder / PROBLEMS_NAME})" if self.problems else ""
+        told += f", {_counted(counts['ignored'], 'other file')} ignored" if counts["ignored"] else ""
+        per_genre = Counter(genre for genres in self.dataset.genre_lists for genre in genres)
+        few = {genre: count for genre, count in per_genre.items() if count < FEW}
+        more = f"; no cover in: {', '.join(self.missing)}" if self.missing else ""
+        more += f"; few covers: {questions.named(few)}" if few else ""
+        return f"{_counted(total, 'row' if self.rows else 'file')}: {told}{more}."
 
 
 def collect(
@@ -150,6 +185,7 @@ def collect(
     *,
     settings: CollectSettings | None = None,
     progress: Progress | None = None,
+    command: str = "",
 ) -> CollectResult:
     """Collect the covers of a source into a dataset.
 
@@ -163,6 +199,8 @@ def collect(
         How to read the source.
     progress
         Called with (covers done, covers in all), from 0 on; with URLs first, where covers are fetched.
+    command
+        The command that this is part of, to which messages add options; by default that of `collect`.
 
     Raises
     ------
@@ -179,7 +217,7 @@ def collect(
     source, folder = Path(source), Path(dataset_folder)
     _refuse(source, folder)
     genre_map = GenreMap.read(settings.genre_map) if settings.genre_map is not None else GenreMap()
-    listing = list_source(source, settings, skip=folder)
+    listing = list_source(source, settings, skip=folder, commands=Commands.of(source, folder, command))
     with writing(folder, "collect"):
         return _collected(source, folder, listing, genre_map, settings=settings, progress=progress, started=started)
 
@@ -206,12 +244,14 @@ def _collected(
     state = state_now()
     before = _before(folder)
     supply = Supply(listing, folder, ledger, settings.fetch, max_pixels=settings.max_pixels, progress=progress)
+    mapping = genre_map.apply(Counter(name for cover in listing.found for name in set(cover.genres)))
     if before is not None and _unchanged(folder, state, before):
         counts, problems = before.state["counts"], _read_problems(folder)
         notes = [*listing.notes, *supply.told(listing.found)]
-        return CollectResult(before.dataset, problems, counts, notes, time.perf_counter() - started, fresh=False)
-    names = Counter(name for cover in listing.found for name in set(cover.genres))
-    mapping = genre_map.apply(names)
+        seconds, missing = time.perf_counter() - started, _missing(before.dataset, listing, mapping, genre_map)
+        return CollectResult(
+            before.dataset, problems, counts, notes, seconds, fresh=False, missing=missing, rows=source.is_file()
+        )
 
     def genres_of(cover: Found) -> list[str]:
         return list(dict.fromkeys(genre for name in cover.genres for genre in mapping[name]))
@@ -234,7 +274,8 @@ def _collected(
                 strict=settings.strict,
                 progress=progress,
             )
-        _write_problems(folder, collected.problems)
+        problems = _named_once(collected.problems)
+        _write_problems(folder, problems)
         if any(cover.url for cover in listing.found):
             broken = {problem.source: problem.problem for problem in collected.broken}
             ledger.judge([cover.url for cover in covers if cover.url], broken)
@@ -243,15 +284,18 @@ def _collected(
             raise _nothing_usable(source, folder, collected)
         gathering.clear(entry.file for entry, _ in collected.covers)
         sides = supplied.sides
-        dataset = _write(folder, collected, before, mapping=mapping, names=names, state=state_now(), sides=sides)
+        dataset = _write(folder, collected, before, mapping=mapping, listing=listing, state=state_now(), sides=sides)
         gathering.close()
-    notes += supplied.notes + _told(collected.counts) + _unsplit(dataset, before)
+    notes += supplied.notes + _told(collected, drawn=sides is not None) + _unsplit(dataset, before)
     seconds = time.perf_counter() - started
     counts = {name: collected.counts[name] for name in (*COUNTS, "written", "kept", "unlinked")}
-    return CollectResult(dataset, collected.problems, counts, notes, seconds)
+    missing = _missing(dataset, listing, mapping, genre_map)
+    return CollectResult(dataset, problems, counts, notes, seconds, missing=missing, rows=source.is_file())
 
 
-def list_source(source: Path, settings: CollectSettings, *, skip: Path | None = None) -> Listing:
+def list_source(
+    source: Path, settings: CollectSettings, *, skip: Path | None = None, commands: Commands | None = None
+) -> Listing:
     """List the covers of a folder or of a table, without opening any.
 
     Raises
@@ -269,6 +313,9 @@ def list_source(source: Path, settings: CollectSettings, *, skip: Path | None = 
     if source.is_file():
         if settings.layout is not None:
             raise SourceError(str(source), "a table with `--layout`", "Layouts are for folders", "Leave it out")
+        if settings.unlabelled:
+            cure = "Name the folder of its covers, or leave it out"
+            raise SourceError(str(source), "a table with `--unlabelled`", "It is for folders", cure)
         return tables.read(
             source,
             file_column=settings.file_column,
@@ -282,7 +329,9 @@ def list_source(source: Path, settings: CollectSettings, *, skip: Path | None = 
         raise SourceError(
             str(source), f"a folder with `{given[0]}`", f"`{given[0]}` is for tables", "Name the table, or leave it out"
         )
-    return folders.find(source, layout=settings.layout, genre=settings.genre)
+    return folders.find(
+        source, layout=settings.layout, genre=settings.genre, unlabelled=settings.unlabelled, commands=commands
+    )
 
 
 @dataclass(frozen=True)
@@ -330,9 +379,19 @@ def _state(
         del told["draw"]
     digest = hashlib.sha256()
     for cover, stamp in zip(listing.found, known, strict=True):
-        said = (cover.source, *stamp, cover.genres, cover.artist, cover.album, cover.year, dict(cover.extra))
+        said = (
+            cover.source,
+            *stamp,
+            cover.genres,
+            cover.artist,
+            cover.album,
+            cover.year,
+            cover.split,
+            dict(cover.extra),
+        )
         digest.update(json.dumps(said).encode())
-    digest.update(json.dumps([(problem.source, problem.problem) for problem in listing.problems]).encode())
+    left_out = [(problem.source, problem.problem) for problem in (*listing.problems, *listing.scans)]
+    digest.update(json.dumps(left_out).encode())
     place = hashlib.sha256(os.fsencode(source.resolve())).hexdigest()[:16]
     state = {"format": FORMAT, "source": clean(source.resolve().name), "place": place, "settings": told}
     plain: dict[str, Any] = json.loads(json.dumps(state | {"listing": digest.hexdigest()}))  # as it is read again
@@ -404,7 +463,7 @@ def _write(
     before: _Before | None,
     *,
     mapping: Mapping[str, tuple[str, ...]],
-    names: Mapping[str, int],
+    listing: Listing,
     state: Mapping[str, Any],
     sides: Mapping[str, str] | None,
 ) -> Dataset:
@@ -413,12 +472,14 @@ def _write(
     own = table.columns
     dataset = Dataset(folder, table)
     if before is not None:
-        dataset = dataset.with_columns(**_kept(dataset, before))
+        given = ("split",) if any(dataset.column("split")) else ()
+        kept = {name: values for name, values in _kept(dataset, before).items() if name not in given}
+        dataset = dataset.with_columns(**kept)
     if sides is not None:
         dataset = dataset.with_columns(split=[sides[covers[0].source] for _, covers in collected.covers])
     flush_all(folder / FOLDER)
     with replacing(folder / GENRES_NAME) as partial:
-        write_map(partial, names, mapping)
+        write_map(partial, _covers_of(collected, listing, mapping), mapping)
     dataset.write()
     counts = {name: collected.counts[name] for name in COUNTS}
     write_json(folder / STATE_NAME, {**state, "counts": counts, "columns": own, "table": _table_digest(table, own)})
@@ -426,7 +487,9 @@ def _write(
 
 
 def _table(collected: Collected, mapping: Mapping[str, tuple[str, ...]]) -> pl.DataFrame:
-    columns: dict[str, list[Any]] = {name: [] for name in ("file_name", "genres", "artist", "album", "year", "source")}
+    columns: dict[str, list[Any]] = {
+        name: [] for name in ("file_name", "genres", "artist", "album", "year", "split", "source")
+    }
     for entry, covers in collected.covers:
         genres = dict.fromkeys(genre for cover in covers for name in cover.genres for genre in mapping[name])
         columns["file_name"].append(entry.file)
@@ -434,6 +497,7 @@ def _table(collected: Collected, mapping: Mapping[str, tuple[str, ...]]) -> pl.D
         columns["source"].append(clean(covers[0].source))
         for name in ("artist", "album", "year"):
             columns[name].append(_first(getattr(cover, name) for cover in covers))
+        columns["split"].append(_side(covers))
     for name in ("sha256", "width", "height"):
         columns[name] = [getattr(entry, name) for entry, _ in collected.covers]
     extras = dict.fromkeys(name for _, covers in collected.covers for cover in covers for name in cover.extra)
@@ -476,8 +540,42 @@ def _nothing_usable(source: Path, folder: Path, collected: Collected) -> SourceE
     return SourceError(str(source), said, cure=f"All are told in {folder / PROBLEMS_NAME}")
 
 
-def _told(counts: Mapping[str, int]) -> list[str]:
-    notes = []
+def _covers_of(collected: Collected, listing: Listing, mapping: Mapping[str, tuple[str, ...]]) -> dict[str, int]:
+    """Return for each genre of the source its covers in the dataset, or, if it is dropped, those in the source."""
+    kept = Counter(name for _, covers in collected.covers for name in {each for one in covers for each in one.genres})
+    named = Counter(name for cover in listing.found for name in set(cover.genres))
+    return {name: kept[name] if mapping[name] else named[name] for name in mapping}
+
+
+def _side(covers: Sequence[Found]) -> str:
+    """Return the side of equal files: test if any of them is test, so that test stays as it was given."""
+    sides = {cover.split for cover in covers}
+    return next((side for side in reversed(SPLITS) if side in sides), "")
+
+
+def _missing(
+    dataset: Dataset, listing: Listing, mapping: Mapping[str, tuple[str, ...]], genre_map: GenreMap
+) -> list[str]:
+    """Return the source's genres that no cover of the dataset has, other than those that the map drops."""
+    wanted = {**genre_map.apply(dict.fromkeys(listing.empty, 1)), **mapping}
+    there = set(dataset.genres)
+    return sorted({clean(name) for name, genres in wanted.items() if genres and not there & set(genres)})
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
+
+
+def _told(collected: Collected, *, drawn: bool) -> list[str]:
+    counts, notes = collected.counts, []
+    several = sum(len({cover.split for cover in covers} - {""}) > 1 for _, covers in collected.covers)
+    if drawn and any(cover.split for _, covers in collected.covers for cover in covers):
+        notes.append("The split that came with the covers is left out, as covers were drawn.")
+    elif several:
+        some = "1 cover lies" if several == 1 else f"{several:,} covers lie"
+        notes.append(
+            f"{some} on two sides of the split that came with them, as equal files: kept once, in test or valid."
+        )
     if counts["dropped"]:
         notes.append(f"The map drops all genres of {counts['dropped']:,} of {counts['found']:,} covers: left out.")
     if counts["unlinked"]:
@@ -485,11 +583,17 @@ def _told(counts: Mapping[str, int]) -> list[str]:
     return notes
 
 
+def _named_once(problems: Iterable[Problem]) -> list[Problem]:
+    """Return problems as they are written: a source is not named again at the beginning of its problem."""
+    told = [(clean(each.source), clean(each.problem)) for each in problems]
+    return [Problem(source, problem.removeprefix(f"{source}: ")) for source, problem in told]
+
+
 def _write_problems(folder: Path, problems: Sequence[Problem]) -> None:
     with replacing(folder / PROBLEMS_NAME) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("source", "problem"))
-        writer.writerows((clean(each.source), clean(each.problem)) for each in problems)
+        writer.writerows((each.source, each.problem) for each in problems)
 
 
 def _read_problems(folder: Path) -> list[Problem]:

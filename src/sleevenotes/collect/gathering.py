@@ -159,8 +159,9 @@ class Gathering:
         SourceError
             Where a file changes meanwhile; where there is a problem and `strict` is set.
         """
-        done = Collected(problems=list(listing.problems))
+        done = Collected(problems=[*listing.problems, *listing.scans])
         done.counts.update(found=len(listing.found), unlisted=len(listing.problems), ignored=listing.ignored)
+        done.counts["scans"] = len(listing.scans)
         if strict and listing.problems:
             raise _strict(listing.problems[0].problem)
         work = [each for each in zip(listing.found, stamps, strict=True) if not dropped(each[0])]

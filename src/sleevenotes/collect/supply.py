@@ -124,7 +124,7 @@ class Supply:
                 problems[Problem(cover.url, row.problem)] = None
             else:
                 found.append(self._at_hand(cover))
-        listing = Listing(found, [*problems], self.listing.ignored, self.listing.notes)
+        listing = replace(self.listing, found=found, problems=[*problems])
         return Supplied(listing, notes=self.told(covers))
 
     def told(self, covers: Sequence[Found]) -> list[str]:

@@ -93,6 +93,10 @@ class Plan:
         """Return whether these sides are train and test for it, as a draw makes them."""
         return self._same_genres(before) and self._used(sides) == {"train", "test"}
 
+    def lacks_test(self, sides: Sequence[str], before: Mapping[str, Any]) -> bool:
+        """Return whether these sides are train and valid for it, and nothing is held out beyond those."""
+        return self._same_genres(before) and self._used(sides) == {"train", "valid"}
+
     def _same_genres(self, before: Mapping[str, Any]) -> bool:
         return not before or self.task.kind == "multi" or tuple(before["genres"]) == self.task.genres
 

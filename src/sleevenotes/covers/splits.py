@@ -67,6 +67,10 @@ LARGE = 0.1  # of all covers: a group of more is warned of
 FEW_IN_TEST = 10  # covers of a genre
 UNEVEN = 0.25  # of a genre's share in test, relative
 TOLD = 8  # genres named in a note
+VALID_IS_TEST = (
+    "The table came with train and valid, but no test: its valid is taken as test, and a new valid is made of train. "
+    "--again deals all anew."
+)
 
 __all__ = ["SplitResult", "assign", "folds", "groups", "parse_fractions", "release_keys", "split"]
 
@@ -218,8 +222,11 @@ def _sides(
         choice["fractions"] = _shares(sides)
         return sides, [told], False
     kept = plan.fits(sides, before)
+    renamed = not kept and plan.lacks_test(sides, before)
+    if renamed:
+        sides = ["test" if side == "valid" else side for side in sides]
     drawn = not kept and plan.lacks_valid(sides, before)
-    how = _how(sides, before, kept=kept, drawn=drawn)
+    how = [VALID_IS_TEST] if renamed else _how(sides, before, kept=kept, drawn=drawn)
     if kept and not before:
         choice |= {"seed": None, "fractions": _shares(sides)}
     if drawn:
