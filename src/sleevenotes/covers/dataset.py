@@ -1,6 +1,6 @@
 """The dataset: a folder with `metadata.csv` (or `.parquet`) and the covers that it names.
 
-The folder is what Hugging Face `datasets` calls an image folder with metadata. One row is one cover:
+Hugging Face `datasets` loads the folder, too (`huggingface`). One row is one cover:
 
 ========== ==========================================================================
 column     meaning
@@ -38,6 +38,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from sleevenotes.covers.files import replacing, sweep
+from sleevenotes.covers.huggingface import write_splits
 from sleevenotes.covers.locks import holds, writing
 from sleevenotes.covers.swapping import finish_swap
 from sleevenotes.errors import ChangedMeanwhile, DatasetError
@@ -123,6 +124,8 @@ class Dataset:
     def write(self) -> Path:
         """Write the table to where it was read from, whole or not at all, and return its path.
 
+        The tables of its splits, for Hugging Face `datasets`, are written after it.
+
         Raises
         ------
         ChangedMeanwhile
@@ -143,6 +146,7 @@ class Dataset:
                 else:
                     self.covers.write_csv(partial)
                 digest = hashlib.sha256(partial.read_bytes()).hexdigest()
+            write_splits(self.folder, self.covers, separator=SEPARATOR)
         object.__setattr__(self, "digest", digest)  # it is what lies on the disk now
         object.__setattr__(self, "edited", False)
         return path
