@@ -112,7 +112,7 @@ def ours(packed: NDArray[np.uint8], precision: str) -> Iterator[float]:
             result = train_network(
                 network, (train, valid), task="binary", genres=2, settings=settings, seed=0, folder=Path(folder)
             )
-        yield len(packed) / result.history[-1].seconds
+        yield len(packed) / result.seconds[-1]
 
 
 def covers_of(folder: Path, most: int) -> list[Path]:

@@ -134,6 +134,7 @@ def curve(
     Example: sleevenotes curve out/dataset --model color -o out/curve
     """
     from sleevenotes.covers.dataset import Dataset
+    from sleevenotes.covers.files import replacing
     from sleevenotes.judge.curve import curve as draw_curve
     from sleevenotes.learn.recipes import default_name
     from sleevenotes.publish.plots import lines
@@ -154,7 +155,8 @@ def curve(
     figure = lines(
         covers, {metric: points}, name="curve", title=f"{result['model']}: {metric} on valid", axis="covers in train"
     )
-    (out / "curve.svg").write_text(figure, encoding="utf-8")
+    with replacing(out / "curve.svg") as partial:
+        partial.write_text(figure, encoding="utf-8")
     rows = [
         (f"{point['covers']:,}", f"{point['value']:.3f}", f"{point['low']:.3f} to {point['high']:.3f}")
         for point in points

@@ -19,11 +19,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sleevenotes.covers.files import replacing
 from sleevenotes.covers.images import MAX_PIXELS, Pixels, decode, resize
 from sleevenotes.errors import CoverError, DatasetError
 
@@ -240,26 +240,21 @@ def _pack(
     covers: Covers,
     progress: Callable[[int, int], None] | None,
 ) -> None:
-    """Write a packed file under a name of its own, then rename it: who finds it finds it whole."""
-    partial = path.with_suffix(f".{uuid4().hex}.partial")
-    try:
-        with closing(covers), partial.open("xb") as file:
-            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(file, header)
-            for i, pixels in covers:
-                if isinstance(pixels, CoverError):
-                    raise pixels
-                file.write(pixels.data)
-                if progress is not None:
-                    progress(i + 1, shape[0])
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    """Write a packed file, whole or not at all."""
+    with replacing(path) as partial, closing(covers), partial.open("wb") as file:
+        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        for i, pixels in covers:
+            if isinstance(pixels, CoverError):
+                raise pixels
+            file.write(pixels.data)
+            if progress is not None:
+                progress(i + 1, shape[0])
 
 
 def _tidy(path: Path, size_px: int) -> None:
     """Remove the files of this module beside a packed one that have its size and went unused for a day."""
-    ours = re.compile(rf"pixels-{size_px}-[0-9a-f]{{16}}(\.npy|\.[0-9a-f]{{32}}\.partial)")
+    ours = re.compile(rf"pixels-{size_px}-[0-9a-f]{{16}}\.npy")
     for other in path.parent.iterdir():
         if other != path and ours.fullmatch(other.name):
             with suppress(FileNotFoundError, PermissionError):  # another process was faster, or holds it open

@@ -137,6 +137,7 @@ def cover_map(
     }
     found["words"] = words(found)
     out.mkdir(parents=True, exist_ok=True)
+    (out / MAP_NAME).unlink(missing_ok=True)  # so that no earlier one speaks for these places
     _write_places(out / PLACES_NAME, covers, places, task.named(truth))
     write_json(out / MAP_NAME, found)
     return found

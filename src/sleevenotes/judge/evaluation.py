@@ -130,6 +130,7 @@ def evaluate(
         evaluation["folds"] = _folded(model, dataset, out, folds, ruled, progress)
     evaluation["verdict"] = verdict(evaluation)
     out.mkdir(parents=True, exist_ok=True)
+    (out / EVALUATION_NAME).unlink(missing_ok=True)  # so that no earlier one speaks for these predictions
     _write_predictions(out / PREDICTIONS_NAME, scored, model)
     write_json(out / EVALUATION_NAME, evaluation)
     _log(model, evaluation)

@@ -39,6 +39,7 @@ from sleevenotes.learn.losses import balanced_draws, balancing_weights, hits_of,
 from sleevenotes.learn.model import CHECKPOINT_NAME, HISTORY_NAME
 from sleevenotes.learn.precision import Precision, computing, memory_kept, precision_used
 
+CHECKPOINT_FORMAT = 2  # a checkpoint of another one is not gone on with
 HELD_BYTES = 4 << 30  # of pixels that are put on a GPU as a whole
 
 
@@ -161,7 +162,6 @@ class Epoch:
     train_accuracy: float
     valid_loss: float
     valid_accuracy: float
-    seconds: float
 
 
 @dataclass
@@ -170,6 +170,8 @@ class Trained:
 
     `precision` is what was really used, whatever the settings asked for. `start_loss` is that on valid before
     anything was learnt, where training started from a head; where no epoch's is smaller, the start is what is kept.
+    `seconds` are those of each epoch that this process trained; they are no part of the history, which is the same
+    whether a training was interrupted or not.
     """
 
     network: CoverNetwork
@@ -177,6 +179,7 @@ class Trained:
     history: list[Epoch] = field(default_factory=list)
     precision: Precision = "float32"
     start_loss: float | None = None
+    seconds: list[float] = field(default_factory=list)
 
     @property
     def best_epoch(self) -> int:
@@ -229,7 +232,7 @@ def train_network(
     run = _Run(network, task, genres, settings, seed, sides[0].covers.shape)
     sides = (held(sides[0], run.device), held(sides[1], run.device))
     run.prepare(*sides, start=start, teacher=teacher)
-    identity = json.dumps([fingerprint, run.told(), task, run.head.out_features, seed])
+    identity = json.dumps([CHECKPOINT_FORMAT, fingerprint, run.told(), task, run.head.out_features, seed])
     checkpoint = folder / CHECKPOINT_NAME
     if resume and checkpoint.exists():
         run.restore(checkpoint, identity)
@@ -265,6 +268,7 @@ class _Run:
         self.projection: Projection | None = None
         self.steps = -(-covers // settings.batch)  # an epoch, rounded up
         self.history: list[Epoch] = []
+        self.seconds: list[float] = []  # of each epoch, but for those before it was resumed
         self.start_loss: float | None = None
         self._settle()
 
@@ -333,8 +337,8 @@ class _Run:
         valid_loss, valid_accuracy = self._measure(valid)
         start_loss = np.inf if self.start_loss is None else self.start_loss
         best_before = min((start_loss, *(epoch.valid_loss for epoch in self.history)))
-        took = time.perf_counter() - began
-        self.history.append(Epoch(number + 1, tally.loss, tally.accuracy, valid_loss, valid_accuracy, took))
+        self.seconds.append(time.perf_counter() - began)
+        self.history.append(Epoch(number + 1, tally.loss, tally.accuracy, valid_loss, valid_accuracy))
         self.now_is_best = valid_loss < best_before  # never where the loss is not a number
         if self.now_is_best:
             self.best = self._state()
@@ -347,7 +351,8 @@ class _Run:
         weight, bias = self.head.weight.detach().numpy().copy(), self.head.bias.detach().numpy().copy()
         if self.task == "binary":  # the softmax of (z, 0) is the sigmoid of z
             weight, bias = np.concatenate([weight, np.zeros_like(weight)]), np.append(bias, np.zeros_like(bias))
-        return Trained(self.network, Head(weight, bias), self.history, self.precision, self.start_loss)
+        head = Head(weight, bias)
+        return Trained(self.network, head, self.history, self.precision, self.start_loss, self.seconds)
 
     def save(self, path: Path, identity: str) -> None:
         """Write all state to the checkpoint, whole or not at all."""
@@ -367,13 +372,16 @@ class _Run:
 
     def restore(self, path: Path, identity: str) -> None:
         """Read all state back, where the checkpoint is of this very training."""
-        from safetensors import safe_open
+        from safetensors import SafetensorError, safe_open
 
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata()
-            if metadata["identity"] != identity:
-                return
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no mapping)
+        try:
+            with safe_open(path, framework="pt") as file:
+                metadata = file.metadata() or {}
+                if metadata.get("identity") != identity:
+                    return
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no mapping)
+        except SafetensorError:  # damaged: training begins at its start
+            return
         self.history = [Epoch(**epoch) for epoch in json.loads(metadata["history"])]
         self.module.load_state_dict(_below("now.", tensors))
         if self.average is not None:

@@ -7,8 +7,6 @@ other features in each epoch.
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -68,7 +66,6 @@ def train_head(
     history: list[Epoch] = []
     best, since_best = descent.head, 0
     while len(history) < epochs and since_best < patience:
-        began = time.perf_counter()
         order = rng.permutation(len(train))
         parts = [order[start : start + batch] for start in range(0, len(order), batch)]
         loss, hits = np.sum([descent.step(train[rows], truth[rows]) for rows in parts], axis=0).tolist()
@@ -77,9 +74,8 @@ def train_head(
         since_best += 1
         if valid_loss < min((epoch.valid_loss for epoch in history), default=np.inf):
             best, since_best = Head(descent.head.weight.copy(), descent.head.bias.copy()), 0
-        took = time.perf_counter() - began
         valid_accuracy = hit_rate(logits, valid_truth)
-        history.append(Epoch(len(history) + 1, loss / len(train), hits / len(train), valid_loss, valid_accuracy, took))
+        history.append(Epoch(len(history) + 1, loss / len(train), hits / len(train), valid_loss, valid_accuracy))
     return best, history
 
 

@@ -166,7 +166,7 @@ class Tuner:
         missing = [number for number in np.unique(self.fold) if self._known(int(number)) is None]
         learnt = [(self.fold != number).sum() for number in missing] + [len(self.fold)]
         steps = sum(-(-int(count) * (INNER - 1) // (INNER * settings.batch)) for count in learnt)
-        return probe.history[-1].seconds * steps * settings.epochs
+        return probe.seconds[-1] * steps * settings.epochs
 
     def answers(self) -> Features:
         """Return what networks that learnt from the other folds say of each cover, (n, K)."""

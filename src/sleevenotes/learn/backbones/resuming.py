@@ -13,6 +13,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from sleevenotes.covers.files import flush
+
 TIMEOUT_S = 30
 CHUNK_BYTES = 1 << 20
 PARTIAL, UNSATISFIABLE = 206, 416
@@ -51,6 +53,7 @@ def fetch(url: str, path: Path) -> None:
             raise OSError(f"it was asked for what follows {had:,} bytes, and sent {answer.headers['Content-Range']}")
         _take(answer, path, goes_on=goes_on)
     tag_of(path).unlink(missing_ok=True)
+    flush(part)
     part.replace(path)
 
 
