@@ -19,7 +19,6 @@ from sleevenotes.errors import EvaluationError
 from sleevenotes.publish import plots
 from sleevenotes.publish.audit_figures import axis_of, boxes, dots, square_map
 from sleevenotes.publish.audit_page import closing, rows, write_audit_page
-from sleevenotes.publish.audit_section import COMMAND
 from sleevenotes.publish.caveats import caveats
 from sleevenotes.publish.report import render, write_report
 from sleevenotes.publish.results import Results, read
@@ -224,7 +223,10 @@ def test_terminal_gets_the_findings_and_a_sentence() -> None:
 def test_a_report_without_an_audit_says_so_and_how_to_make_one(results: Results) -> None:
     html = render(results, covers=False)
     assert "This model has not been audited" in html
-    assert f"<code>{COMMAND}</code>" in html
+    at = results.at
+    command = f"sleevenotes audit {at.dataset} --trained {at.model} -o {at.out}/audit"
+    assert f"<code>{command}</code>" in html
+    assert at.dataset == str(results.dataset.folder)
     assert 'class="alarm' not in html
 
 
@@ -241,7 +243,7 @@ def test_a_report_shows_the_audit_that_lies_beside_it(
     assert len(ids) == len(set(ids))
     assert {target[1:] for target in page.values("href")} <= set(ids)
     assert page.text.index("The audit calls this broken.") < page.text.index("Right answers")
-    assert page.text.index("The audit calls this broken.") < page.text.index("judged by its covers")
+    assert page.text.index("The audit calls this broken.") < page.text.index("judged by their covers")
     assert "What to do. Send all covers through one identical path" in page.text
     assert "Sheet of r&b" in page.text
 

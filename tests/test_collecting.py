@@ -170,6 +170,15 @@ def test_a_split_of_folders_goes_into_the_dataset(tmp_path: Path) -> None:
     assert set(again.column("group")) == {"", "g"}
 
 
+def test_a_title_is_kept_until_another_one_is_given(source: Path, tmp_path: Path) -> None:
+    assert collect(source, tmp_path / "out").dataset.name == "source"
+    again = collect(source, tmp_path / "out", settings=CollectSettings(title="Mine"))
+    assert (again.fresh, again.dataset.name) == (False, "Mine")
+    lay(source, {"Rock/new.jpg": picture(100)})
+    assert collect(source, tmp_path / "out").dataset.name == "Mine"
+    assert collect(source, tmp_path / "out", settings=CollectSettings(title="Ours")).dataset.name == "Ours"
+
+
 def test_covers_without_a_genre_make_a_dataset(tmp_path: Path) -> None:
     lay(tmp_path / "in", {"a.jpg": picture(1), "b.jpg": picture(2)})
     result = collect(tmp_path / "in", tmp_path / "out", settings=CollectSettings(unlabelled=True))

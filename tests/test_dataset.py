@@ -243,3 +243,29 @@ def test_columns_that_are_needed_are_needed_of_columns_too():
         complete(pl.DataFrame({"file_name": ["a"]}))
     with pytest.raises(DatasetError, match="row 2: width 'big' is no number of px"):
         from_columns(Path(), {"file_name": ["a"], "genres": [""], "width": ["big"]})
+
+
+@pytest.mark.parametrize(
+    ("folder", "files", "title", "name"),
+    [
+        ("out/five", {}, "five", "five"),
+        ("out/dataset", {}, "", "out"),
+        ("out/dataset", {"collect.json": {"source": "albums of 1971.csv"}}, "albums of 1971", "albums of 1971"),
+        ("out/dataset", {"collect.json": {"source": "five-genres"}}, "five-genres", "five-genres"),
+        ("out/five", {"collect.json": {"source": "v1.5"}}, "v1.5", "v1.5"),
+        ("out/dataset", {"collect.json": {"source": "Covers"}}, "", "out"),
+        ("out/five", {"collect.json": {"source": "covers"}}, "five", "five"),
+        ("out/dataset", {"collect.json": {"source": "x", "title": " My \n covers "}}, "My covers", "My covers"),
+        ("out/joined", {"collections.json": {"title": "a and b"}}, "a and b", "a and b"),
+        ("out/harmonised", {"harmonise.json": {"title": "a (harmonised)"}}, "a (harmonised)", "a (harmonised)"),
+        ("out/dataset", {"collect.json": ["no object"]}, "", "out"),
+    ],
+)
+def test_a_dataset_is_called_after_its_title_or_source(
+    tmp_path: Path, folder: str, files: dict[str, object], title: str, name: str
+) -> None:
+    dataset = from_columns(tmp_path / folder, {"file_name": ["a.jpg"], "genres": ["rock"]})
+    dataset.write()
+    for file, told in files.items():
+        (dataset.folder / file).write_text(json.dumps(told), encoding="utf-8")
+    assert (dataset.title, dataset.name) == (title, name)

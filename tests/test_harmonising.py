@@ -288,7 +288,7 @@ def test_a_folder_that_is_not_ours_is_left_alone(sources, tmp_path):
 
 def test_a_folder_harmonised_from_another_dataset_is_left_alone(sources, single, tmp_path):
     harmonise(sources, tmp_path / "new")
-    with pytest.raises(DatasetError, match="harmonised from another dataset, 'dataset'"):
+    with pytest.raises(DatasetError, match=r"harmonised from another dataset, 'sources\d*'"):
         harmonise(single, tmp_path / "new")
     (tmp_path / "new" / "harmonise.json").write_text("{", encoding="utf-8")
     with pytest.raises(DatasetError, match="no valid JSON"):

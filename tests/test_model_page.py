@@ -91,7 +91,7 @@ def test_without_an_audit_the_command_is_named(single_run: Finished):
     page = ask(service_of(single_run))
     assert page["audit"] is None
     assert page["missing"] == [
-        "The dataset was not audited. Run `sleevenotes audit OUT/dataset --trained OUT/model -o OUT/audit`."
+        "The dataset was not audited. Run `sleevenotes audit DATASET --trained MODEL -o OUT/audit`."
     ]
 
 

@@ -182,15 +182,25 @@ def test_what_is_missing_is_left_out_with_the_command_that_makes_it(run: Finishe
     for name in ("history.csv", "scorings.jsonl"):
         (run.folder / "model" / name).unlink()
     page = Page(write_report(run.folder, **run.required))
-    for command in ("check DATASET", "evaluate MODEL DATASET", "explain MODEL", "--folds 5", "curve DATASET"):
+    dataset, model, out = (str(run.folder / name) for name in ("dataset", "model", "."))
+    evaluate = f"sleevenotes evaluate {model} {dataset} -o {out}"
+    cover = next(iter(sorted((run.folder / "dataset" / "images").iterdir())))
+    for command in (
+        f"sleevenotes check {dataset} looks",
+        f"{evaluate} writes them",
+        f"sleevenotes explain {model} {cover} -o {out}/explanations shows",
+        f"{evaluate} --folds 5 trains",
+        f"sleevenotes curve {dataset} --model small -o {out} trains",
+    ):
         assert command in page.text
+    assert not re.search(r"\b(DATASET|MODEL|OUT|FOLDER)\b", page.text)
     assert report(run, predictions=run.folder / "none.csv", explanations=run.folder / "none").text == page.text
 
 
 def test_without_maps_the_answers_are_shown_all_the_same(run: Finished) -> None:
     page = report(run, explanations=None)
     assert "Sure and right" in page.text
-    assert "sleevenotes explain MODEL COVER... -o FOLDER would show" in page.text
+    assert re.search(r"sleevenotes explain \S+/model \S+ -o \S+/explanations would show", page.text)
 
 
 def test_several_genres_at_once_have_figures_of_their_own(pages: Callable[[str], Page]) -> None:
@@ -366,6 +376,17 @@ def test_title_and_place_can_be_named(run: Finished) -> None:
     assert out == run.folder / "deep" / "er.html"
     assert "<title>Mine &amp; yours – sleevenotes</title>" in out.read_text(encoding="utf-8")
     assert [path.name for path in out.parent.iterdir()] == ["er.html"]
+
+
+def test_the_title_is_that_of_the_source_and_never_of_the_folder(run: Finished) -> None:
+    state = run.folder / "dataset" / "collect.json"
+    state.unlink(missing_ok=True)
+    genres = f"{', '.join(GENRES[:-1])} and {GENRES[-1]}" if len(GENRES) <= 4 else f"{len(GENRES)} genres"
+    assert f"{genres[0].upper()}{genres[1:]}, judged by their covers" in report(run).text
+    state.write_text(json.dumps({"source": "albums 1971.csv"}), encoding="utf-8")
+    assert "albums 1971, judged by its covers" in report(run).text
+    state.write_text(json.dumps({"source": "covers", "title": "Ours"}), encoding="utf-8")
+    assert "Ours, judged by its covers" in report(run).text
 
 
 def test_a_table_from_a_spreadsheet_may_have_gaps(run: Finished) -> None:

@@ -37,6 +37,8 @@ class Journey:
         A folder per genre, or a table beside its covers; None draws demo covers into `OUT/demo`.
     out
         Where everything goes.
+    title
+        What the covers are called in the report; by default they are called after their source.
     model
         `color`, `small`, `mobilenet`, `backbone` or `best`; empty picks one.
     backbone, normalise, head
@@ -54,6 +56,7 @@ class Journey:
     model: str = ""
     weights: Path | None = None
     layout: str | None = None
+    title: str = ""
     separator: str | None = None
     task: str | None = None
     genre: str | None = None
@@ -108,7 +111,7 @@ def _collect(journey: Journey, progress_bar: ProgressBar) -> CollectResult:
 
     source = journey.source or _demo(journey, progress_bar)
     layout = journey.layout if journey.source else "genre/artist/album"
-    settings = CollectSettings(layout=layout, separator=journey.separator)
+    settings = CollectSettings(layout=layout, title=journey.title, separator=journey.separator)
     command = f"sleevenotes run {shlex.quote(str(source))} -o {shlex.quote(str(journey.out))}"
     with progress_bar("collecting") as progress:
         return collect(source, journey.out / "dataset", settings=settings, progress=progress, command=command)

@@ -17,6 +17,7 @@ from sleevenotes.cli.options import (
     SeedOption,
     SeparatorOption,
     TaskOption,
+    TitleOption,
 )
 from sleevenotes.cli.program import app
 from sleevenotes.cli.terminal import print_table, progress_bar, say
@@ -65,6 +66,7 @@ def collect(
     unlabelled: Annotated[
         bool, typer.Option("--unlabelled", help="A folder of covers without genres, to predict or compare.")
     ] = False,
+    title: TitleOption = "",
     file_column: Annotated[str | None, typer.Option(metavar="NAME", help="The table's column of file names.")] = None,
     genres_column: Annotated[str | None, typer.Option(metavar="NAME", help="The table's column of genres.")] = None,
     separator: SeparatorOption = None,
@@ -106,6 +108,7 @@ def collect(
         layout=layout,
         genre=genre,
         unlabelled=unlabelled,
+        title=title,
         file_column=file_column,
         genres_column=genres_column,
         separator=separator,

@@ -27,6 +27,7 @@ from sleevenotes.cli.options import (
     SeedOption,
     SeparatorOption,
     TaskOption,
+    TitleOption,
     WeightsOption,
     chosen,
     model_first,
@@ -245,6 +246,7 @@ def report(
     folder: Annotated[Path, typer.Argument(metavar="OUT", help="A folder that `run` made.")],
     dataset: Annotated[Path | None, typer.Option(help="Default: OUT/dataset.")] = None,
     model: Annotated[Path | None, typer.Option(help="Default: OUT/model.")] = None,
+    title: TitleOption = "",
     no_covers: Annotated[bool, typer.Option("--no-covers", help="Leave other people's artwork out.")] = False,
 ) -> None:
     """Write report.html of results that are there already.
@@ -261,6 +263,7 @@ def report(
         predictions=folder / "predictions.csv",
         explanations=folder / "explanations",
         covers=not no_covers,
+        title=title or None,
     )
     say(f"Report: {path}")
 
@@ -279,6 +282,7 @@ def run(
     budget: BudgetOption = "",
     weights: WeightsOption = None,
     layout: LayoutOption = None,
+    title: TitleOption = "",
     separator: SeparatorOption = None,
     task: TaskOption = None,
     genre: GenreOption = None,
@@ -308,6 +312,7 @@ def run(
         budget_s=options.budget_s,
         weights=weights,
         layout=layout,
+        title=title,
         separator=separator,
         task=task,
         genre=genre,

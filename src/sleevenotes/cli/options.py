@@ -75,6 +75,9 @@ GenreTreeOption = Annotated[
 CoversGenreOption = Annotated[
     str | None, typer.Option("--genre", help="One genre for all covers, where the source names none.")
 ]
+TitleOption = Annotated[
+    str, typer.Option("--title", metavar="TEXT", help="What the covers are called in reports; else after the source.")
+]
 LayoutOption = Annotated[
     str | None,
     typer.Option(

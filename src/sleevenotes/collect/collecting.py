@@ -78,6 +78,8 @@ class CollectSettings:
         The genre of all covers; several with `;` between them.
     unlabelled
         Whether the covers of a folder have no genre.
+    title
+        What the dataset is called, in reports and elsewhere; by default it is called after its source.
     file_column, genres_column, separator
         How to read a table, see `tables.read`.
     genre_map
@@ -97,6 +99,7 @@ class CollectSettings:
     layout: str | None = None
     genre: str | None = None
     unlabelled: bool = False
+    title: str = ""
     file_column: str | None = None
     genres_column: str | None = None
     separator: str | None = None
@@ -243,9 +246,12 @@ def _collected(
 
     state = state_now()
     before = _before(folder)
+    title = settings.title or ("" if before is None else before.state.get("title", ""))
     supply = Supply(listing, folder, ledger, settings.fetch, max_pixels=settings.max_pixels, progress=progress)
     mapping = genre_map.apply(Counter(name for cover in listing.found for name in set(cover.genres)))
     if before is not None and _unchanged(folder, state, before):
+        if settings.title not in ("", before.state.get("title")):
+            write_json(folder / STATE_NAME, {**before.state, "title": settings.title})
         counts, problems = before.state["counts"], _read_problems(folder)
         notes = [*listing.notes, *supply.told(listing.found)]
         seconds, missing = time.perf_counter() - started, _missing(before.dataset, listing, mapping, genre_map)
@@ -284,7 +290,8 @@ def _collected(
             raise _nothing_usable(source, folder, collected)
         gathering.clear(entry.file for entry, _ in collected.covers)
         sides = supplied.sides
-        dataset = _write(folder, collected, before, mapping=mapping, listing=listing, state=state_now(), sides=sides)
+        last = state_now() | ({"title": title} if title else {})
+        dataset = _write(folder, collected, before, mapping=mapping, listing=listing, state=last, sides=sides)
         gathering.close()
     notes += supplied.notes + _told(collected, drawn=sides is not None) + _unsplit(dataset, before)
     seconds = time.perf_counter() - started
@@ -374,7 +381,7 @@ def _state(
 ) -> dict[str, Any]:
     """Return what `collect.json` says of the source and the settings; no path of this machine is in it."""
     told = asdict(settings) | {"genre_map": sorted(genre_map.overrides.items())}
-    del told["strict"], told["fetch"]  # they decide whether there is a result, not which
+    del told["strict"], told["fetch"], told["title"]  # they decide whether there is a result, not which
     if settings.draw is None:
         del told["draw"]
     digest = hashlib.sha256()

@@ -43,6 +43,7 @@ from sleevenotes.collect.naming import FOLDER
 from sleevenotes.covers.dataset import CSV_NAME, SETTINGS_NAME, SPLITS, Dataset
 from sleevenotes.covers.files import replacing, write_json
 from sleevenotes.covers.genre_tree import TREE_NAME
+from sleevenotes.covers.huggingface import CARD_NAME, TABLES
 from sleevenotes.covers.images import Pixels, decode, encode, probe, resize, sha256
 from sleevenotes.covers.locks import writing
 from sleevenotes.covers.pixels import cores, iter_covers
@@ -65,7 +66,7 @@ ENLARGED = 8  # times, the difference on the sheet
 TILE_PX = 256
 
 OWNED = (
-    HARMONISED_NAME, CSV_NAME, SETTINGS_NAME, COLLECTIONS_NAME, TREE_NAME, PROBLEMS_NAME, SHEET_NAME, FOLDER
+    HARMONISED_NAME, CSV_NAME, *TABLES, SETTINGS_NAME, COLLECTIONS_NAME, TREE_NAME, PROBLEMS_NAME, SHEET_NAME, FOLDER
 )  # fmt: skip
 
 Progress = Callable[[int, int], None]
@@ -175,6 +176,8 @@ def _harmonised(
         if not len(rows):
             raise DatasetError(str(dataset.folder), f"none of {len(dataset):,} covers can be read", cure="See `check`")
         _write(dataset, building, made, rows, size_px)
+        if (out / CARD_NAME).exists():
+            (building / CARD_NAME).unlink(missing_ok=True)  # that of the user stays
         told |= _told(told, made, short_sides)
         write_json(building / HARMONISED_NAME, told | {"finished": True})
     return rows, told | {"finished": True}
@@ -262,7 +265,8 @@ def _came_from(dataset: Dataset) -> dict[str, Any]:
     digest = hashlib.sha256(dataset.covers.write_csv().encode())
     digest.update(json.dumps([dataset.digests, dataset.settings], sort_keys=True).encode())
     return {
-        "dataset": {"name": dataset.folder.resolve().name, "fingerprint": dataset.fingerprint, "covers": len(dataset)},
+        "title": f"{dataset.name} (harmonised)",
+        "dataset": {"name": dataset.name, "fingerprint": dataset.fingerprint, "covers": len(dataset)},
         "place": hashlib.sha256(os.fsencode(dataset.folder.resolve())).hexdigest()[:16],
         "table": digest.hexdigest(),
     }

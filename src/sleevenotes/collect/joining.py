@@ -7,6 +7,7 @@ the column `collection` where each comes from, and in `collections.json` which g
 =========== ========================================================================================
 key         meaning
 =========== ========================================================================================
+title       what the join is called: the names of all
 collections name: `covers`, `genres` (those that it names), `fingerprint` and `folder`'s name, as it was
 words       what was done, in sentences
 =========== ========================================================================================
@@ -26,6 +27,7 @@ from pathlib import Path, PurePosixPath
 
 import polars as pl
 
+from sleevenotes.collect.naming import safe_part
 from sleevenotes.covers.dataset import COLUMNS, SEPARATOR, Dataset, complete, table_path
 from sleevenotes.covers.files import flush_all, replacing, write_json
 from sleevenotes.covers.genres import spelling_key, tidy
@@ -35,7 +37,6 @@ from sleevenotes.covers.tasks import COLLECTION, COLLECTIONS_NAME
 from sleevenotes.errors import DatasetError
 
 Progress = Callable[[int, int], None]
-PLAIN_NAMES = ("dataset", "harmonised")  # as verbs call what they make; the folder around it says more
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,8 @@ def _joined(datasets: Sequence[Dataset], out: Path, *, link: bool, progress: Pro
     flush_all(out)
     told = _told(names, datasets, joined)
     lines = _lines(told, joined)
-    write_json(out / COLLECTIONS_NAME, {"collections": told, "words": lines})
+    title = " and ".join(names)
+    write_json(out / COLLECTIONS_NAME, {"title": title, "collections": told, "words": lines})
     joined.write()  # last: a folder with a table is a whole dataset
     return Joined(joined, lines)
 
@@ -119,11 +121,8 @@ def _refuse(datasets: Sequence[Dataset], out: Path) -> None:
 
 
 def _names(datasets: Sequence[Dataset]) -> list[str]:
-    """Return what each collection is called: its folder, or the one around it; numbered where two are called alike."""
-    names = []
-    for dataset in datasets:
-        place = dataset.folder.resolve()
-        names.append(place.parent.name if place.name in PLAIN_NAMES and place.parent.name else place.name)
+    """Return what each collection is called, numbered if two are called alike."""
+    names = [safe_part(dataset.name) for dataset in datasets]
     counts, used = Counter(names), Counter[str]()
     for index, name in enumerate(names):
         used[name] += 1

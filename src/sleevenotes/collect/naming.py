@@ -77,19 +77,20 @@ def safe_path(source: str) -> str:
     if len(parts) > 1 and parts[0].lower() in GENERIC:
         parts = parts[1:]
     *above, last = parts or ["_"]
-    safe = [*(_safe_folder(part) for part in above), _safe_part(stem(last), STEM_BYTES)]
+    safe = [*(_safe_folder(part) for part in above), safe_part(stem(last), STEM_BYTES)]
     path = "/".join(safe)
     return path if len(path) <= PATH_CHARACTERS else f"{safe[0]}/{safe[-1]}"
 
 
 def _safe_folder(name: str) -> str:
     """Make a folder's name that no cover can have, since theirs end like a picture's."""
-    safe = _safe_part(name, FOLDER_BYTES)
+    safe = safe_part(name, FOLDER_BYTES)
     head, dot, ending = safe.rpartition(".")
     return f"{head}_{ending}" if f"{dot}{ending}".lower() in PICTURE_ENDINGS else safe
 
 
-def _safe_part(name: str, limit: int) -> str:
+def safe_part(name: str, limit: int = FOLDER_BYTES) -> str:
+    """Return one part of a path that every system can hold, of at most `limit` bytes."""
     name = " ".join(unicodedata.normalize("NFC", name).split())
     name = _SPLIT_WORDS.sub(lambda word: word[0].capitalize(), _REFUSED.sub("_", name))
     if not name.isprintable():

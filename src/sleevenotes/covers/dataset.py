@@ -37,7 +37,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from sleevenotes.covers.files import replacing, sweep
+from sleevenotes.covers.files import one_line, replacing, sweep
 from sleevenotes.covers.huggingface import write_splits
 from sleevenotes.covers.locks import holds, writing
 from sleevenotes.covers.swapping import finish_swap
@@ -64,6 +64,13 @@ SEPARATOR = ";"
 CSV_NAME = "metadata.csv"
 PARQUET_NAME = "metadata.parquet"
 SETTINGS_NAME = "split.json"
+TITLED = ("harmonise.json", "collect.json", "collections.json")
+"""Files of a dataset that may say what it is called."""
+PLAIN_FOLDERS = frozenset({"dataset", "harmonised", "joined"})
+PLAIN_SOURCES = frozenset(
+    {"albums", "art", "artwork", "cover", "covers", "data", "dataset", "image", "images", "img", "metadata", "pictures"}
+)
+TABLE_ENDINGS = frozenset({".csv", ".tsv", ".tab", ".txt", ".jsonl", ".ndjson", ".json", ".parquet", ".pq"})
 CACHE_NAME = ".cache"
 
 
@@ -184,6 +191,16 @@ class Dataset:
             return [""] * len(self)
         return self.covers[name].cast(pl.String).fill_null("").to_list()
 
+    @property
+    def title(self) -> str:
+        """The title that the dataset was given, else its source or folder; empty if those say nothing."""
+        return title_of(self.folder)
+
+    @property
+    def name(self) -> str:
+        """What the dataset is called: its title, else the folder around it, or its own."""
+        return name_of(self.folder)
+
     @cached_property
     def file_names(self) -> list[str]:
         """The covers' paths relative to the folder, n of them."""
@@ -263,6 +280,37 @@ class Dataset:
         """Return the dataset with whole text columns replaced or added, each with n entries."""
         series = [pl.Series(name, list(values), dtype=pl.String) for name, values in columns.items()]
         return Dataset(self.folder, self.covers.with_columns(series), self.digest, edited=True)
+
+
+def _read_told(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file, empty if there is none."""
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def title_of(folder: Path) -> str:
+    """Return the title that a dataset was given, else the name of its source or folder, or an empty string.
+
+    A source that is called `covers` says nothing, nor does a folder that is called `dataset`.
+    """
+    for file in TITLED:
+        told = _read_told(folder / file)
+        source = PurePosixPath(str(told.get("source") or ""))
+        name = source.stem if source.suffix.lower() in TABLE_ENDINGS else source.name
+        for title in (str(told.get("title") or ""), "" if name.casefold() in PLAIN_SOURCES else name):
+            if one_line(title):
+                return one_line(title)
+    name = folder.resolve().name
+    return "" if name.casefold() in PLAIN_FOLDERS else name
+
+
+def name_of(folder: Path) -> str:
+    """Return what a dataset is called: its title, else the name of the folder around it, or of its own."""
+    place = folder.resolve()
+    return title_of(folder) or place.parent.name or place.name
 
 
 def table_path(folder: Path) -> Path:

@@ -16,6 +16,7 @@ import polars as pl
 from sleevenotes.covers.files import replacing
 
 NAMES = {"train": "train", "valid": "validation", "test": "test"}
+TABLES = tuple(f"{name}.parquet" for name in NAMES.values())
 CARD_NAME = "README.md"
 LISTS = ("genres",)
 NUMBERS = ("year",)
@@ -58,8 +59,7 @@ def _as_lists(name: str, separator: str) -> pl.Expr:
 
 def card() -> str:
     """Return the dataset card: what is loaded as which split, and how."""
-    files = [f"{name}.parquet" for name in NAMES.values()]
-    lines = ["---", "configs:", "- config_name: default", "  metadata_filenames:", *(f"  - {file}" for file in files)]
+    lines = ["---", "configs:", "- config_name: default", "  metadata_filenames:", *(f"  - {file}" for file in TABLES)]
     lines.append("  data_files:")
     for name in NAMES.values():
         lines += [f"  - split: {name}", "    path:", f"    - {name}.parquet", "    - images/**"]

@@ -411,7 +411,7 @@ def colors(
         "means": _write_means(sampled(MEAN_PX, "antialiased"), truth, task.genres, out),
         "left_out": left_out,
         "seed": seed,
-        "dataset": {"name": dataset.folder.resolve().name, "fingerprint": dataset.fingerprint},
+        "dataset": {"name": dataset.name, "fingerprint": dataset.fingerprint},
     }
     write_json(out / FILE_NAME, result)
     return result

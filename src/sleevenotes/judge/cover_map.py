@@ -199,7 +199,7 @@ def _described(model: Model, dataset: Dataset, seed: int, most: int) -> dict[str
         "model": model.name,
         "model_sha256": model.sha256,
         "dataset": {
-            "name": dataset.folder.resolve().name, "fingerprint": dataset.fingerprint, "covers": len(dataset),
+            "name": dataset.name, "fingerprint": dataset.fingerprint, "covers": len(dataset),
         },
         "task": model.task,
         "genres": list(model.genres),

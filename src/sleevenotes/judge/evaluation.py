@@ -281,7 +281,7 @@ def _described(model: Model, dataset: Dataset, split: str) -> dict[str, Any]:
         "model": model.name,
         "model_sha256": model.sha256,
         "dataset": {
-            "name": dataset.folder.resolve().name,
+            "name": dataset.name,
             "fingerprint": dataset.fingerprint,
             "covers": len(dataset),
         },

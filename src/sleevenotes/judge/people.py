@@ -117,7 +117,7 @@ def people(dataset: Dataset, evaluations: Sequence[Path] = (), *, resamples: int
         notes.append(f"Only {agreement['covers']} covers were seen by two or more: alpha's interval promises too much.")
     told: dict[str, Any] = {
         "format": FORMAT,
-        "dataset": {"name": dataset.folder.resolve().name, "fingerprint": dataset.fingerprint},
+        "dataset": {"name": dataset.name, "fingerprint": dataset.fingerprint},
         "task": task.kind,
         "n": len(answers.guesses),
         "players": answers.count,

@@ -298,7 +298,7 @@ def model_beside(folder: Path) -> Path | None:
 
 def _no_model(folder: Path) -> ModelError:
     """Return the error for a folder without a card, with the path that was probably meant."""
-    train = "Train one: `sleevenotes train DATASET -o MODEL`"
+    train = f"Train one: `sleevenotes train DATASET -o {folder}`"
     beside = model_beside(folder)
     cure = f"Its model is {beside}" if beside else train
     if bundle_in(folder):

@@ -133,7 +133,7 @@ def _dataset_card(sides: Sides) -> dict[str, Any]:
     counts = (truth == 1).sum(axis=0) if sides.task.kind == "multi" else np.bincount(truth, minlength=genres)
     told = np.maximum((truth >= 0).sum(axis=0), 1)  # of as many covers it is known
     return {
-        "name": sides.train.folder.resolve().name,
+        "name": sides.train.name,
         "fingerprint": sides.train.fingerprint,
         "valid_fingerprint": sides.valid.fingerprint,
         "train": len(sides.train),

@@ -20,9 +20,8 @@ from sleevenotes.publish.pictures import Pictures
 from sleevenotes.publish.plots import estimate_words, share_words
 from sleevenotes.publish.results import Results, estimate, inside, number
 
-__all__ = ["COMMAND", "by_verdict", "chance_of", "figure_of", "p_words", "ruling", "section", "shown"]
+__all__ = ["by_verdict", "chance_of", "figure_of", "p_words", "ruling", "section", "shown"]
 
-COMMAND = "sleevenotes audit OUT/dataset --trained OUT/model -o OUT/audit"
 RANKED = 8  # properties and traces that are shown
 SUSPECTS = 10
 PICTURE_PX = 900  # a contact sheet must still be readable
@@ -51,14 +50,14 @@ def section(results: Results, pictures: Pictures) -> dict[str, Any]:
     """Return the audit's part of the report: what it found, or why nothing of it is shown."""
     audit = results.audit
     if audit is None:
-        return {"state": "missing", "command": COMMAND}
+        return {"state": "missing", "command": results.at.audit}
     if not audit.fits:
-        return {"state": "other", "command": COMMAND}
+        return {"state": "other", "command": results.at.audit}
     model = audit.told.get("model")
     judged = str(results.evaluation["model"])
     note = ""
     if not model:
-        note = f"Only the dataset was audited. `{COMMAND}` asks this model, too."
+        note = f"Only the dataset was audited. `{results.at.audit}` asks this model, too."
     elif str(model) != judged:
         note = f"The model that was audited is {model}; this report is of {judged}."
     return {"state": "shown", "note": note} | shown(audit.told, audit.folder, pictures)

@@ -71,7 +71,8 @@ def model_card(sources: Sources) -> str:
         ("What it is not for", _limits(sources)),
         ("How the graph was checked", _checked(sources)),
     )
-    told = [f"# {plain(sources.told['name'])}: genres of album covers"]
+    about = (sources.model.get("dataset") or {}).get("name") or "unknown covers"
+    told = [f"# Genres of album covers: {plain(sources.told['name'])}, trained on {plain(about)}"]
     for title, lines in sections:
         told += ["", f"## {title}"] * bool(title) + ["", *lines]
     return front_matter(sources) + "\n".join(told).rstrip() + "\n"

@@ -27,6 +27,7 @@ __all__ = ["render", "write_report"]
 REPORT_NAME = "report.html"
 TEMPLATE_NAME = "report.html.jinja"
 LONG_VERDICT = 170  # letters
+MOST_IN_TITLE = 4  # genres, of a dataset that has no title
 
 
 def write_report(
@@ -58,7 +59,7 @@ def write_report(
     covers
         Whether covers may be shown. Without, no pixel of other people's artwork is in the page.
     title
-        The page's heading.
+        The page's heading; by default made of the dataset's title, or of its genres.
 
     Returns
     -------
@@ -109,6 +110,8 @@ def render(results: Results, *, covers: bool = True, title: str | None = None) -
         "folds": figure_sections.folds(results),
         "curve": figure_sections.curve(results),
         "making": _making(results),
+        "at": results.at,
+        "model_name": shlex.quote(printable(str(results.evaluation["model"]))),
     }
     # last, when all covers have been asked for
     context["unreadable"] = pictures.unreadable
@@ -119,10 +122,11 @@ def render(results: Results, *, covers: bool = True, title: str | None = None) -
 
 
 def _title(results: Results) -> str:
-    name = str((results.evaluation.get("dataset") or {}).get("name") or results.dataset.folder.resolve().name)
-    if name == "dataset":  # as `run` calls it; the folder around it says more
-        name = results.dataset.folder.resolve().parent.name or name
-    return f"{name}, judged by its covers"
+    if results.dataset.title:
+        return f"{results.dataset.title}, judged by its covers"
+    *some, last = (str(genre) for genre in results.genres)
+    named = f"{', '.join(some)} and {last}" if 0 < len(some) < MOST_IN_TITLE else f"{len(some) + 1:,} genres"
+    return f"{named[0].upper()}{named[1:]}, judged by their covers"
 
 
 def _verdict(results: Results) -> tuple[str, str]:
@@ -176,13 +180,14 @@ def _making(results: Results) -> dict[str, Any]:
 
 
 def _commands(results: Results) -> list[str]:
+    at = results.at
     seed, task = results.card.get("seed", 0), results.task
     model, split = results.evaluation["model"], results.evaluation.get("split", "test")
     # a command is there to be copied: no genre's name may become one
     asked = f" --genre {shlex.quote(printable(results.genres[0]))}" if task == "binary" else ""
     return [
-        "sleevenotes check DATASET",
-        f"sleevenotes split DATASET --task {task}{asked} --seed {results.dataset.settings.get('seed', seed)}",
-        f"sleevenotes train DATASET --model {shlex.quote(str(model))} --seed {seed} -o MODEL",
-        f"sleevenotes evaluate MODEL DATASET{'' if split == 'test' else f' --split {split}'}",
+        f"sleevenotes check {at.dataset}",
+        f"sleevenotes split {at.dataset} --task {task}{asked} --seed {results.dataset.settings.get('seed', seed)}",
+        f"sleevenotes train {at.dataset} --model {shlex.quote(str(model))} --seed {seed} -o {at.model}",
+        f"{at.evaluate}{'' if split == 'test' else f' --split {split}'}",
     ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,12 +28,47 @@ CURVE_NAME = "curve.json"
 AUDIT_NAME = "audit.json"
 MAP_NAME, PLACES_NAME = "map.json", "map.csv"
 PEOPLE_NAME = "people.json"
-PEOPLE_CURE = "Run `sleevenotes people DATASET -o OUT` again"
 MAP_CURE = "Run `sleevenotes map MODEL DATASET -o OUT` again"
 AUDIT_CURE = "Run `sleevenotes audit` again"
 NEWEST_FORMAT = 1
 MAIN_FIGURE = {"single": "accuracy", "binary": "accuracy", "multi": "label_ranking_ap"}
 PREDICTION_COLUMNS = ("file_name", "truth", "predicted", "correct", "confidence")
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a run lies, as its paths stand in commands; words in capitals where that is not to be said.
+
+    Examples
+    --------
+    >>> Places.of(Path("my dataset"), Path("out/model"), Path("out")).evaluate
+    "sleevenotes evaluate out/model 'my dataset' -o out"
+    """
+
+    dataset: str = "DATASET"
+    model: str = "MODEL"
+    out: str = "OUT"
+    cover: str = "COVER..."
+    explanations: str = "OUT/explanations"
+    audit_folder: str = "OUT/audit"
+
+    @classmethod
+    def of(cls, dataset: Path, model: Path, out: Path, cover: str = "") -> Places:
+        """Quote the paths of a dataset, a model and a folder of results; `cover` is a file in the dataset."""
+        folders = (dataset, model, out, out / "explanations", out / "audit")
+        dataset_, model_, out_, explanations, audit = (shlex.quote(str(folder)) for folder in folders)
+        named = shlex.quote(str(dataset / cover)) if cover and cover.isprintable() else "COVER..."
+        return cls(dataset_, model_, out_, named, explanations, audit)
+
+    @property
+    def evaluate(self) -> str:
+        """The command that evaluates the model."""
+        return f"sleevenotes evaluate {self.model} {self.dataset} -o {self.out}"
+
+    @property
+    def audit(self) -> str:
+        """The command that audits dataset and model."""
+        return f"sleevenotes audit {self.dataset} --trained {self.model} -o {self.audit_folder}"
 
 
 @dataclass(frozen=True)
@@ -161,6 +197,8 @@ class Results:
         Of `model.json`: the evaluation says which it is about.
     rows
         Row of the dataset by file name.
+    at
+        Where all of it lies, for commands.
     """
 
     dataset: Dataset
@@ -178,6 +216,7 @@ class Results:
     scorings: int = 0
     model_sha256: str = ""
     rows: Mapping[str, int] = field(default_factory=dict)
+    at: Places = Places()
 
     @property
     def task(self) -> str:
@@ -233,9 +272,11 @@ def read(
         Where something required is missing or a file does not hold what it should.
     """
     evaluation = evaluation / EVALUATION_NAME if evaluation.is_dir() else evaluation
-    figures = read_evaluation(evaluation)
-    card = read_json(model / "model.json", ModelError, "Run `sleevenotes train DATASET --model NAME -o MODEL`")
+    at = Places.of(dataset, model, evaluation.parent)
+    figures = read_evaluation(evaluation, cure=f"Run `{at.evaluate}`")
+    card = read_json(model / "model.json", ModelError, f"Run `sleevenotes train {at.dataset} -o {at.model}`")
     covers = Dataset.open(dataset, files=False)
+    at = Places.of(dataset, model, evaluation.parent, covers.file_names[0] if len(covers) else "")
     check = covers.folder / "check.json"
     curves = [path for path in (evaluation.parent / CURVE_NAME, covers.folder / CURVE_NAME) if path.is_file()]
     log, model_sha256 = model / "scorings.jsonl", sha256((model / "model.json").read_bytes())
@@ -244,17 +285,20 @@ def read(
         evaluation=figures,
         card=card,
         history=_optional_table(model / "history.csv", ModelError),
-        check=read_json(check, EvaluationError, "Run `sleevenotes check DATASET`") if check.is_file() else None,
+        check=read_json(check, EvaluationError, f"Run `sleevenotes check {at.dataset}`") if check.is_file() else None,
         problems=_optional_table(covers.folder / "problems.csv", EvaluationError),
-        answers=_read_answers(predictions, figures["genres"][0]) if predictions and predictions.is_file() else None,
-        explanations=_read_explanations(explanations) if explanations and explanations.exists() else None,
-        curve=read_json(curves[0], EvaluationError, "Run `sleevenotes curve DATASET`") if curves else None,
+        answers=_read_answers(predictions, figures["genres"][0], at) if predictions and predictions.is_file() else None,
+        explanations=_read_explanations(explanations, at) if explanations and explanations.exists() else None,
+        curve=read_json(curves[0], EvaluationError, f"Run `sleevenotes curve {at.dataset} -o {at.out}`")
+        if curves
+        else None,
         audit=_audit_beside(evaluation, covers),
-        map=_map_beside(evaluation, covers, model_sha256),
-        people=_people_beside(evaluation, covers),
+        map=_map_beside(evaluation, covers, model_sha256, at),
+        people=_people_beside(evaluation, covers, at),
         scorings=_lines(log) if log.is_file() else 0,
         model_sha256=model_sha256,
-        rows={name: at for at, name in enumerate(covers.file_names)},
+        rows={name: row for row, name in enumerate(covers.file_names)},
+        at=at,
     )
 
 
@@ -289,7 +333,7 @@ def estimate(value: object) -> dict[str, float | None]:
     return {key: number(found.get(key)) for key in ("value", "low", "high")}
 
 
-def read_evaluation(path: Path) -> dict[str, Any]:
+def read_evaluation(path: Path, cure: str = "Run `sleevenotes evaluate MODEL DATASET`") -> dict[str, Any]:
     """Return what an `evaluation.json` holds, once it is certain that it is a whole one.
 
     Raises
@@ -297,7 +341,6 @@ def read_evaluation(path: Path) -> dict[str, Any]:
     EvaluationError
         Where it is missing, or is no whole evaluation.
     """
-    cure = "Run `sleevenotes evaluate MODEL DATASET`"
     figures = read_json(path, EvaluationError, cure)
     written = figures.get("format", NEWEST_FORMAT)
     if not isinstance(written, int) or written > NEWEST_FORMAT:
@@ -351,37 +394,39 @@ def _audit_beside(evaluation: Path, dataset: Dataset) -> Audit | None:
     return Audit(path.parent, told, fits)
 
 
-def _map_beside(evaluation: Path, dataset: Dataset, model_sha256: str) -> CoverMap | None:
+def _map_beside(evaluation: Path, dataset: Dataset, model_sha256: str, at: Places) -> CoverMap | None:
     """Return the map that lies beside an evaluation; None where there is none."""
     path, places = evaluation.parent / MAP_NAME, evaluation.parent / PLACES_NAME
     if not path.is_file():
         return None
-    told, rows = read_json(path, EvaluationError, MAP_CURE), list(_table(places, EvaluationError))
+    cure = f"Run `sleevenotes map {at.model} {at.dataset} -o {at.out}` again"
+    told, rows = read_json(path, EvaluationError, cure), list(_table(places, EvaluationError))
     written = told.get("format", NEWEST_FORMAT)
     if not isinstance(written, int) or written > NEWEST_FORMAT:
         known = f"At most format {NEWEST_FORMAT} is read here"
         raise EvaluationError(str(path), f"format {written!r}", known, "Update sleevenotes")
     lacking = [name for name in ("file_name", "x", "y", "genres", "split") if not rows or name not in rows[0]]
     if lacking:
-        raise EvaluationError(str(places), f"no column {lacking[0]!r}", "The table that `map` writes", MAP_CURE)
+        raise EvaluationError(str(places), f"no column {lacking[0]!r}", "The table that `map` writes", cure)
     of = told.get("dataset")
     same = isinstance(of, dict) and of.get("fingerprint") == dataset.fingerprint
     return CoverMap(told, rows, same and told.get("model_sha256") == model_sha256)
 
 
-def _people_beside(evaluation: Path, dataset: Dataset) -> PeopleTold | None:
+def _people_beside(evaluation: Path, dataset: Dataset, at: Places) -> PeopleTold | None:
     """Return what people did in the game, where it lies beside an evaluation; None where there is none."""
     path = evaluation.parent / PEOPLE_NAME
     if not path.is_file():
         return None
-    told = read_json(path, EvaluationError, PEOPLE_CURE)
+    cure = f"Run `sleevenotes people {at.dataset} -o {at.out}` again"
+    told = read_json(path, EvaluationError, cure)
     written = told.get("format", NEWEST_FORMAT)
     if not isinstance(written, int) or written > NEWEST_FORMAT:
         known = f"At most format {NEWEST_FORMAT} is read here"
         raise EvaluationError(str(path), f"format {written!r}", known, "Update sleevenotes")
     missing = [key for key in ("n", "accuracy", "guessing", "models", "words", "notes") if key not in told]
     if missing:
-        raise EvaluationError(str(path), f"no {missing[0]!r}", "What `people` writes", PEOPLE_CURE)
+        raise EvaluationError(str(path), f"no {missing[0]!r}", "What `people` writes", cure)
     of = told.get("dataset")
     return PeopleTold(told, isinstance(of, dict) and of.get("fingerprint") == dataset.fingerprint)
 
@@ -402,12 +447,12 @@ def _table(path: Path, error: type[SleevenotesError]) -> Iterator[dict[str, str]
         raise error(str(path), f"no CSV table in UTF-8 ({cause})") from cause
 
 
-def _read_answers(path: Path, first_genre: str) -> list[Answer]:
+def _read_answers(path: Path, first_genre: str, at: Places) -> list[Answer]:
     answers = []
     for row in _table(path, EvaluationError):
         lacking = [name for name in PREDICTION_COLUMNS if name not in row]
         if lacking:
-            cure = "Run `sleevenotes evaluate MODEL DATASET`"
+            cure = f"Run `{at.evaluate}`"
             raise EvaluationError(str(path), f"no column {lacking[0]!r}", "The table that `evaluate` writes", cure)
         # proba of other genres is not kept: a hundred columns of a large table would fill the memory for nothing
         answers.append(
@@ -423,11 +468,11 @@ def _read_answers(path: Path, first_genre: str) -> list[Answer]:
     return answers
 
 
-def _read_explanations(path: Path) -> list[Explanation] | None:
+def _read_explanations(path: Path, at: Places) -> list[Explanation] | None:
     path = path / EXPLANATIONS_NAME if path.is_dir() else path
     if not path.is_file():
         return None
-    cure = "Run `sleevenotes explain MODEL COVER... -o FOLDER`"
+    cure = f"Run `sleevenotes explain {at.model} {at.cover} -o {at.explanations}`"
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
     except OSError as cause:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from sleevenotes import __version__
+from sleevenotes.covers.dataset import name_of
 from sleevenotes.covers.files import replacing
 from sleevenotes.judge.similar import Neighbor, Similar, as_mapping
 from sleevenotes.publish.canvas import printable
@@ -102,7 +103,7 @@ def write_similar_page(
     context = {
         "version": __version__,
         "covers": covers,
-        "dataset": dataset.resolve().name,
+        "dataset": name_of(dataset),
         "answers": list(_shown(answers, sources, dataset, pictures)),
     }
     with replacing(out / PAGE_NAME) as partial:

@@ -28,9 +28,8 @@ Progress = Callable[[int, int], None]
 
 
 def called(dataset: Dataset) -> str:
-    """Return what a dataset is called: its folder, or the folder around one that is called just that."""
-    folder = dataset.folder.resolve()
-    return folder.parent.name if folder.name == "dataset" else folder.name
+    """Return what a dataset is called."""
+    return dataset.name
 
 
 @dataclass(frozen=True)

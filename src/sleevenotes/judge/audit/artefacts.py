@@ -212,7 +212,7 @@ def _told_by(
         verdict=verdict,
         words=_words(judged, whole, [pair for pair in ranked if pair[0] not in swayed]),
         advice=advice,
-        command=f"sleevenotes harmonise {covers.folder} -o NEW",
+        command=f"sleevenotes harmonise {covers.folder} -o {covers.folder}-harmonised",
         details={
             details_key: [{"name": name, "auc": auc, "swayed": name in swayed} for name, auc in ranked],
             "with_what_art_sways": _estimate(whole),

@@ -277,7 +277,7 @@ def _told(
         "verdict": worst([finding.verdict for finding in findings]),
         "words": words(findings, left_out),
         "dataset": {
-            "name": dataset.folder.resolve().name,
+            "name": dataset.name,
             "fingerprint": Dataset.open(dataset.folder).fingerprint,
             "covers": len(dataset),
             "genres": list(subject.task.genres),

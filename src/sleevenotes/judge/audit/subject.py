@@ -200,7 +200,7 @@ def refuse_other_genres(model: Model, task: Task, covers: Dataset) -> None:
             str(model.folder),
             f"a model for {model.task}: {_few(model.genres)}",
             f"One for the dataset's genres, {task.kind}: {_few(task.genres)}",
-            f"Train one: `sleevenotes train {covers.folder} -o MODEL`",
+            f"Train one: `sleevenotes train {covers.folder} -o {covers.folder}-model`",
         )
 
 

@@ -95,7 +95,7 @@ def harmonised(subject: Subject, *, size_px: int | None = None, quality: int = 8
             f"{in_words(left['properties_after'])}, and traces in the pixels {in_words(left['traces_after'])}."
         ),
         advice="Believe the figure after it, as far as a control bears it out.",
-        command=f"sleevenotes harmonise {subject.dataset.folder} -o NEW",
+        command=f"sleevenotes harmonise {subject.dataset.folder} -o {subject.dataset.folder}-harmonised",
         details={**told, **left, "size_px": state["size_px"], "quality": quality, "left_out": gone},
         files=[("harmonised/harmonised.png", "Covers before and after, and the difference enlarged")],
     )  # fmt: skip
@@ -155,7 +155,7 @@ def swapped(subject: Subject) -> Finding:
             f"the properties of their own, {_percent(told['neutral'])} do. {_percent(told['changed'])} move anywhere."
         ),
         advice="The model reads files. Train it on harmonised covers.",
-        command=f"sleevenotes harmonise {subject.dataset.folder} -o NEW",
+        command=f"sleevenotes harmonise {subject.dataset.folder} -o {subject.dataset.folder}-harmonised",
         details=told,
         files=[_sheet(subject, rows, givers)],
     )  # fmt: skip

@@ -20,13 +20,14 @@ from sleevenotes.covers.genre_tree import in_order
 from sleevenotes.errors import SleevenotesError
 from sleevenotes.learn.bundles import Bundle
 from sleevenotes.learn.model import CARD_NAME, EVALUATION_NAME, SCORINGS_NAME
-from sleevenotes.publish.audit_section import COMMAND, by_verdict, ruling
+from sleevenotes.publish.audit_section import by_verdict, ruling
 from sleevenotes.publish.caveats import caveats
 from sleevenotes.publish.figure_sections import BASELINE_MEANINGS, BASELINES, FIGURES, MODELS, meaning
 from sleevenotes.publish.provenance import words_of_figures
 from sleevenotes.publish.results import (
     AUDIT_NAME,
     Audit,
+    Places,
     Results,
     estimate,
     number,
@@ -240,7 +241,7 @@ def told(service: Service) -> ModelTold:
     known = None if results is None else results.evaluation
     audit = None if results is None else _audit(results)
     if known is not None and audit is None:
-        missing.append(f"The dataset was not audited. Run `{COMMAND}`.")
+        missing.append(f"The dataset was not audited. Run `{Places().audit}`.")
     return ModelTold(
         card=_card(_made_of(service.model.card)),
         verdict=None if known is None else str(known["verdict"]),
