@@ -370,6 +370,21 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(source: Path, tmp_pat
     assert content(out) == expected
 
 
+def test_a_line_of_the_journal_without_its_end_is_not_gone_on_behind(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        collect(source, out, progress=interrupt_at(3))
+    journal = out / "collect.jsonl"
+    journal.write_bytes(journal.read_bytes().removesuffix(b"\n"))  # torn at the very end: whole but for that
+    with pytest.raises(KeyboardInterrupt):
+        collect(source, out, progress=interrupt_at(6))
+    lines = journal.read_text(encoding="utf-8").splitlines()
+    assert len([json.loads(line) for line in lines]) == 7
+    collect(source, out)
+    collect(source, tmp_path / "whole")
+    assert content(out) == content(tmp_path / "whole")
+
+
 @posix_only
 @pytest.mark.parametrize("point", ["before:7", "after:7", "after:8"])
 def test_killed_while_it_writes_the_tables_it_goes_on_to_the_same_bytes(

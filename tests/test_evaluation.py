@@ -498,6 +498,16 @@ def test_figures_that_are_unknown_are_called_unknown(multi: Dataset, multi_model
     assert three_figures(evaluation)[0][0] == "small, label-ranking average precision"
 
 
+def test_a_genre_is_predicted_at_its_very_threshold(multi: Dataset, multi_model: Model, tmp_path: Path):
+    model = Model.load(shutil.copytree(multi_model.folder, tmp_path / "model"))
+    proba = score(model, multi.in_split("test")).answers.proba
+    second = int(np.argsort(-proba[0])[1])
+    model.thresholds = [0.999999] * len(model.genres)
+    model.thresholds[second] = float(proba[0, second])
+    evaluate(model, multi, tmp_path, resamples=RESAMPLES)
+    assert model.genres[second] in rows_of(tmp_path / "predictions.csv")[0]["predicted"].split(";")
+
+
 def test_a_cover_without_a_group_is_a_group_by_itself(single: Dataset, color_model: Model):
     alone = single.in_split("test").with_columns(group=[""] * 30)
     assert len(set(score(color_model, alone).answers.groups)) == 30

@@ -97,4 +97,3 @@ def test_the_history_counts_from_1_and_measures_shares():
     for epoch in history:
         assert epoch.train_accuracy * 33 == pytest.approx(round(epoch.train_accuracy * 33))
         assert epoch.valid_accuracy * 30 == pytest.approx(round(epoch.valid_accuracy * 30))
-        assert epoch.seconds > 0
