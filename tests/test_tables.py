@@ -9,8 +9,10 @@ import polars as pl
 import pytest
 from hypothesis import given, strategies as st
 
+from sleevenotes.collect.cells import SEPARATORS, guess_separator
 from sleevenotes.collect.folders import Found, Listing
-from sleevenotes.collect.tables import SEPARATORS, guess_separator, read, read_table
+from sleevenotes.collect.table_files import read_table
+from sleevenotes.collect.tables import read
 from sleevenotes.errors import SourceError
 
 ROWS = [
@@ -208,7 +210,6 @@ def test_a_year_that_is_none_is_counted_in_a_note(tmp_path: Path) -> None:
         ("hip-hop;pop", ",", ("hip-hop;pop",)),
         ("\"['rock', 'drum & bass']\"", None, ("rock", "drum & bass")),
         ('"[""rock"", ""children\'s""]"', None, ("rock", "children's")),
-        ("[sic]", None, ("[sic]",)),
     ],
 )
 def test_a_cell_of_several_genres_is_taken_apart(
@@ -220,7 +221,7 @@ def test_a_cell_of_several_genres_is_taken_apart(
 
 def test_a_guessed_separator_is_told(tmp_path: Path) -> None:
     listing = read(table(tmp_path, "file_name,genre\na.jpg,rock|pop\n", "a.jpg"))
-    assert listing.notes == ["Several genres stand in a cell of 'genre', taken apart at '|' (`--separator`)."]
+    assert listing.notes == ["Several genres in a cell of 'genre' were separated at '|' (`--separator`)."]
 
 
 def test_a_column_that_looks_like_several_genres_a_cell_is_pointed_out(tmp_path: Path) -> None:
@@ -372,3 +373,89 @@ def test_a_column_of_bytes_is_passed_over_and_noted(tmp_path: Path) -> None:
     listing = read(tmp_path / "t.parquet")
     assert listing.notes == ["The column 'image' holds no text and was passed over."]
     assert dict(only(listing).extra) == {}
+
+
+# -- what stands around the header -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sep=;\nfilename;genre\na.jpg;rock\n",
+        '"sep=;"\r\nfilename;genre\r\na.jpg;rock\r\n',
+        "SEP=|\nfilename|genre\na.jpg|rock\n",
+        "sep=\t\nfilename\tgenre\na.jpg\trock\n",
+    ],
+)
+def test_a_line_that_names_the_separator_is_followed(tmp_path: Path, text: str) -> None:
+    listing = read(table(tmp_path, text, "a.jpg"))
+    assert only(listing).genres == ("rock",)
+    assert only(listing).row == 2
+    assert not listing.notes
+
+
+def test_lines_above_the_header_are_passed_over_and_noted(tmp_path: Path) -> None:
+    text = "My albums; as of 2024;;\n\nExported by me\nfile;artist;genre\na.jpg;Can;rock\n"
+    listing = read(table(tmp_path, text, "a.jpg"))
+    assert (only(listing).genres, only(listing).artist, only(listing).row) == (("rock",), "Can", 5)
+    assert listing.notes == ["2 lines above the header were ignored ('My albums as of 2024')."]
+
+
+def test_a_header_in_two_rows_is_read_as_pandas_writes_it(tmp_path: Path) -> None:
+    text = (
+        ",album,album,set,track,track\n,image_file,title,split,genre_top,title\ntrack_id,,,,,\n2,a,T,training,Rock,S\n"
+    )
+    listing = read(table(tmp_path, text, "a.jpg"), split_column="set_split")
+    cover = only(listing)
+    assert (cover.genres, cover.album, cover.row, cover.split) == (("Rock",), "T", 4, "train")
+    assert dict(cover.extra) == {"track_id": "2", "track_title": "S"}
+    (note,) = listing.notes
+    assert note.startswith("The header has two rows (1 and 2), read as album_image_file, album_title, set_split, ")
+
+
+def test_a_table_whose_columns_are_named_by_the_user_keeps_its_first_line(tmp_path: Path) -> None:
+    text = "pic,sort\nlabel,style\na.jpg,rock\n"
+    listing = read(table(tmp_path, text, "a.jpg"), file_column="pic", genres_column="sort")
+    assert [cover.source for cover in listing.found] == ["a.jpg"]
+
+
+def test_spaces_before_quotes_do_not_matter(tmp_path: Path) -> None:
+    text = 'filename, title, genres\na.jpg, "Songs, vol. 0", "Rock, Pop"\nb.jpg, "7"" mix", folk\n'
+    listing = read(table(tmp_path, text, "a.jpg", "b.jpg"))
+    assert said(listing) == [
+        ("a.jpg", ("Rock", "Pop"), "", "Songs, vol. 0", ""),
+        ("b.jpg", ("folk",), "", '7" mix', ""),
+    ]
+    text = 'filename,title,genres\na.jpg, "Heroes" live,Rock\n'
+    assert only(read(table(tmp_path, text, "a.jpg"))).album == '"Heroes" live'
+
+
+def test_a_table_none_of_whose_rows_fits_says_why(tmp_path: Path) -> None:
+    text = "filename,title,genre\na.jpg,Songs, vol. 0,rock\nb.jpg,Songs, vol. 1,pop\n"
+    match = (
+        r"none of its 2 rows can be used; the first: row 2: 4 cells where the header has 3\. Put cells that hold ','"
+    )
+    with pytest.raises(SourceError, match=match):
+        read(table(tmp_path, text, "a.jpg", "b.jpg"))
+
+
+# -- numbers that a spreadsheet changed --------------------------------------------------------------------------------
+
+
+def test_leading_zeros_that_were_lost_are_found_again(tmp_path: Path) -> None:
+    text = "filename,genre\n0,rock\n1.0,pop\n00002,folk\n3.jpg,jazz\n"
+    listing = read(table(tmp_path, text, *(f"img/0000{number}.jpg" for number in range(4))))
+    assert [cover.source for cover in listing.found] == [f"img/0000{number}.jpg" for number in range(4)]
+    assert listing.notes == [
+        "Numbers were matched to files regardless of leading zeros: '0' is '00000.jpg', and 2 more."
+    ]
+
+
+def test_a_number_that_fits_several_files_is_told(tmp_path: Path) -> None:
+    listing = read(table(tmp_path, "filename,genre\na,rock\n1,pop\n", "a.jpg", "x/001.jpg", "y/01.jpg"))
+    assert "'1' can mean 2 files: '001.jpg' in 'x', '01.jpg' in 'y'" in listing.problems[0].problem
+
+
+def test_a_url_that_lost_a_slash_is_told(tmp_path: Path) -> None:
+    listing = read(table(tmp_path, "file,genre\na.jpg,rock\nhttps:/example.org/b.jpg,pop\n", "a.jpg"))
+    assert "'https:/example.org/b.jpg' is no file, and no URL either" in listing.problems[0].problem

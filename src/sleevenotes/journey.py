@@ -58,6 +58,7 @@ class Journey:
     layout: str | None = None
     title: str = ""
     separator: str | None = None
+    split_column: str | None = None
     task: str | None = None
     genre: str | None = None
     min_covers: int | None = None
@@ -111,7 +112,7 @@ def _collect(journey: Journey, progress_bar: ProgressBar) -> CollectResult:
 
     source = journey.source or _demo(journey, progress_bar)
     layout = journey.layout if journey.source else "genre/artist/album"
-    settings = CollectSettings(layout=layout, title=journey.title, separator=journey.separator)
+    settings = CollectSettings(layout=layout, title=journey.title, separator=journey.separator, split_column=journey.split_column)
     command = f"sleevenotes run {shlex.quote(str(source))} -o {shlex.quote(str(journey.out))}"
     with progress_bar("collecting") as progress:
         return collect(source, journey.out / "dataset", settings=settings, progress=progress, command=command)

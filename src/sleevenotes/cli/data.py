@@ -16,6 +16,7 @@ from sleevenotes.cli.options import (
     MinCoversOption,
     SeedOption,
     SeparatorOption,
+    SplitColumnOption,
     TaskOption,
     TitleOption,
 )
@@ -68,7 +69,10 @@ def collect(
     ] = False,
     title: TitleOption = "",
     file_column: Annotated[str | None, typer.Option(metavar="NAME", help="The table's column of file names.")] = None,
-    genres_column: Annotated[str | None, typer.Option(metavar="NAME", help="The table's column of genres.")] = None,
+    genres_column: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The table's column of genres; several with commas between.")
+    ] = None,
+    split_column: SplitColumnOption = None,
     separator: SeparatorOption = None,
     genres: Annotated[
         Path | None, typer.Option(metavar="CSV", help="Your own rules for genre names: columns from, to.")
@@ -111,6 +115,7 @@ def collect(
         title=title,
         file_column=file_column,
         genres_column=genres_column,
+        split_column=split_column,
         separator=separator,
         genre_map=genres,
         link=link,

@@ -88,6 +88,9 @@ LayoutOption = Annotated[
 SeparatorOption = Annotated[
     str | None, typer.Option(metavar="TEXT", help="What stands between genres in a cell: ';', ',', ' ', …")
 ]
+SplitColumnOption = Annotated[
+    str | None, typer.Option(metavar="NAME", help="The table's column of train, valid, test: a split to keep.")
+]
 
 
 MaxRiskOption = Annotated[

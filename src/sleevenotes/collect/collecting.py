@@ -80,7 +80,7 @@ class CollectSettings:
         Whether the covers of a folder have no genre.
     title
         What the dataset is called, in reports and elsewhere; by default it is called after its source.
-    file_column, genres_column, separator
+    file_column, genres_column, split_column, separator
         How to read a table, see `tables.read`.
     genre_map
         A CSV file `from,to` that goes before the rules for genre names.
@@ -102,6 +102,7 @@ class CollectSettings:
     title: str = ""
     file_column: str | None = None
     genres_column: str | None = None
+    split_column: str | None = None
     separator: str | None = None
     genre_map: Path | None = None
     link: bool = False
@@ -313,6 +314,7 @@ def list_source(
     of_tables = {
         "--file-column": settings.file_column,
         "--genres-column": settings.genres_column,
+        "--split-column": settings.split_column,
         "--separator": settings.separator,
     }
     if settings.genre is not None and not settings.genre.strip(" ;"):
@@ -327,6 +329,7 @@ def list_source(
             source,
             file_column=settings.file_column,
             genres_column=settings.genres_column,
+            split_column=settings.split_column,
             separator=settings.separator,
             genre=settings.genre,
             skip=skip,

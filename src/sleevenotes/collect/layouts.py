@@ -154,7 +154,7 @@ def resembles_artists(folders: Folders, stems: Sequence[str], *, music: bool) ->
         Whether music files lie in the tree.
     """
     first = sorted({each[0] for each in folders if each})
-    if len(first) < 2 or 5 * sum(spelling_key(tidy(name)) in _known_genres() for name in first) >= len(first):
+    if len(first) < 2 or 5 * sum(spelling_key(tidy(name)) in known_genres() for name in first) >= len(first):
         return False
     albums = {each[:2] for each in folders if len(each) >= 2}
     deep = sum(len(each) in (2, 3) for each in folders)
@@ -168,7 +168,7 @@ _GENERIC = frozenset({"cover", "folder", "front", "albumart", "artwork", "album"
 
 
 @lru_cache(maxsize=1)
-def _known_genres() -> frozenset[str]:
+def known_genres() -> frozenset[str]:
     """Return the spelling keys of all genres that sleevenotes knows by name."""
     names = (*WRITTEN_SO.split(","), *OTHER_NAMES, *GenreTree.read(DEFAULT).own)
     return frozenset(spelling_key(tidy(name)) for name in names)

@@ -1,113 +1,44 @@
 """Covers in a table: CSV, TSV, JSON lines or Parquet, with the files beside it.
 
-Every column is read as text first: a release called `1979` or `007` stays what it is. CSV goes through Python's own
-reader, because it keeps each cell as it stands and knows the row of a mistake; Parquet goes through polars. Row numbers
-are those that a spreadsheet shows (the header is row 1), or line numbers for JSON lines.
+Every column is read as text first: a release called `1979` or `007` stays what it is. `table_files` reads the table,
+`columns` says which column is what, `cells` reads the genres in a cell.
 
-Columns are told by their names, whatever their case and punctuation (`FILE_COLUMNS` and so on). A cell that holds an
-http or https URL instead of a file's name is a cover to be fetched; a list of lines `URL<tab>genre/file.jpg` needs no
-header. Files are looked for
-where the table says, then by that name in the table's folder and all folders below it, and there with any picture's
-ending, in any case, with accents written either way, and with stray spaces. A row that fits no file, or several equally
-well, is told.
+A cell that holds an http or https URL instead of a file's name is a cover to be fetched; a list of lines
+`URL<tab>genre/file.jpg` needs no header. Files are looked for where the table says, then by that name in the table's
+folder and all folders below it, and there with any picture's ending, in any case, with accents written either way, with
+stray spaces, and with the leading zeros that a spreadsheet took away. A row that fits no file, or several equally well,
+is a problem.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import math
 import re
 import unicodedata
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import polars as pl
 
 from sleevenotes.collect.addresses import is_foreign, is_url, name_in
+from sleevenotes.collect.cells import Cell, Reading, read_genres
+from sleevenotes.collect.columns import (
+    INDICATORS,
+    KNOWN_COLUMNS,
+    Roles,
+    bare,
+    find_roles,
+    names_of_genres,
+    text,
+    url_column,
+)
 from sleevenotes.collect.folders import Found, Listing, Problem, relative, release_of, stem, walk, year_of
-from sleevenotes.covers.dataset import COLUMNS
-from sleevenotes.errors import SourceError, did_you_mean
+from sleevenotes.collect.layouts import SPLIT_WORDS, side_of
+from sleevenotes.collect.table_files import Table, read_table
+from sleevenotes.errors import SourceError
 
-FILE_COLUMNS = (
-    *("filename", "file", "filepath", "path", "image", "imagefile", "imagefilename", "imagename", "imagepath", "img"),
-    *("imgpath", "cover", "coverfile", "covername", "coverpath", "coverimage", "picture", "picturefile", "jpg"),
-)
-URL_COLUMNS = (
-    *("coverurl", "imageurl", "pictureurl", "arturl", "artworkurl", "imgurl", "fileurl", "coverlink", "imagelink"),
-    *("coverarturl", "albumarturl", "url", "urls", "link", "links", "href", "uri", "imageuri", "address", "source"),
-)
-GENRE_COLUMNS = (
-    *("genres", "genre", "genrelist", "primarygenre", "maingenre", "genrename", "labels", "label", "tags", "tag"),
-    *("styles", "style", "subgenres", "subgenre", "categories", "category", "classes", "class"),
-)
-ARTIST_COLUMNS = ("artist", "artists", "artistname", "albumartist", "band", "bandname", "performer", "performers")
-ALBUM_COLUMNS = ("album", "albumname", "albumtitle", "title", "releasetitle", "releasename", "record")
-YEAR_COLUMNS = (
-    *("year", "releaseyear", "yearreleased", "originalyear", "albumyear", "date", "releasedate", "originaldate"),
-    *("originalreleasedate", "firstreleasedate", "released"),
-)
-RELEASE_COLUMNS = (
-    *("releasegroup", "releasegroupid", "releasegroupmbid", "musicbrainzreleasegroupid", "masterid", "discogsmasterid"),
-    *("release", "releaseid", "releasembid", "musicbrainzreleaseid", "musicbrainzalbumid", "mbid", "discogsid"),
-)
-"""A release group before a release: covers of one album in two editions belong on one side of a split."""
-
-SEPARATORS = (";", "|", ",")
-ENDINGS_READ = "A folder of covers per genre, or a table as .csv, .tsv, .jsonl or .parquet"
-
-_QUOTED = re.compile(r"""'([^']*)'|"([^"]*)\"""")
-_LIST = re.compile(r"""\[\s*(?:(?:'[^']*'|"[^"]*")\s*,?\s*)*\]""")
-
-_LISTED_URL = re.compile(r"\s*https?://[^\s]+\t", re.IGNORECASE)
-
-NAME_COLUMN = " name of a list of URLs"
-"""How the second column of a list without a header is called inside; no header can have a space at its beginning."""
-
-Cell = str | tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Table:
-    """A foreign table, every cell as text, or as several texts where the file itself says so.
-
-    Parameters
-    ----------
-    columns
-        Names, each one once.
-    rows
-        One list a row, as long as `columns`.
-    numbers
-        The row numbers that messages name, one a row.
-    problems
-        (number, what is wrong) of rows that can't be used.
-    notes
-        What was guessed.
-    """
-
-    columns: list[str]
-    rows: list[list[Cell]]
-    numbers: list[int]
-    problems: list[tuple[int, str]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Roles:
-    """Which column is what: positions in `Table.columns`, None where there is none."""
-
-    file: int
-    genres: int | None
-    artist: int | None
-    album: int | None
-    year: int | None
-    release: int | None
-    extra: dict[str, int]
-    name: int | None = None
+MISSING = frozenset({"nan", "null", "<na>", "n/a", "#n/a", "nat"})
+"""What programs write for an empty cell: no artist, album, year or release is called so."""
+FIRST_ROWS = 25  # by which it is told whether a column names files
 
 
 def read(
@@ -115,6 +46,7 @@ def read(
     *,
     file_column: str | None = None,
     genres_column: str | None = None,
+    split_column: str | None = None,
     separator: str | None = None,
     genre: str | None = None,
     skip: Path | None = None,
@@ -126,7 +58,9 @@ def read(
     path
         The table.
     file_column, genres_column
-        Names of columns, where their names do not tell.
+        Names of columns, if they are not recognised. Several columns of genres have commas between them.
+    split_column
+        The column that says which covers are train, valid (or val, dev) and test.
     separator
         What stands between several genres of one cover; a space stands for any white space. By default `;`, `|` or `,`,
         whichever occurs, and a note says so.
@@ -138,118 +72,123 @@ def read(
     Raises
     ------
     SourceError
-        Where the table can't be read, has no rows, no column of files or genres, or none of its files is there.
+        If the table can't be read, has no rows, no column of files or genres, or none of its files is there.
     """
     path = Path(path)
-    table = read_table(path)
-    roles = find_roles(path, table, file_column=file_column, genres_column=genres_column, genre=genre)
-    genres, notes = _genres(table, roles, separator=separator, genre=genre)
+    given = [name for name in (file_column, split_column, *(genres_column or "").split(",")) if name]
+    table = read_table(path, known=KNOWN_COLUMNS | {*map(bare, given)})
     files = Files(path.parent, skip=skip)
-    here = roles.name is None and _lie_here(files, [_text(row[roles.file]) for row in table.rows])
+    roles = find_roles(
+        str(path),
+        table,
+        file_column=file_column,
+        genres_column=genres_column,
+        split_column=split_column,
+        genre=genre,
+        fits=lambda index: _names_files(table, index, files),
+    )
+    genres = _genres(path, table, roles, separator=separator, genre=genre)
+    sides = _sides(path, table, roles)
+    here = roles.name is None and _lie_here(files, [text(row[roles.file]) for row in table.rows])
     found: list[Found] = []
     problems = [
         Problem(f"{path.name}, row {number}", f"{path.name}, row {number}: {said}") for number, said in table.problems
     ]
-    for row, number, names in zip(table.rows, table.numbers, genres, strict=True):
-        text = _text(row[roles.file])
-        elsewhere = is_url(text) and not here
-        located = Path() if elsewhere else _located(files, text)
-        if isinstance(located, Path):
-            cover = _found(path.parent, located, row, roles, genres=names, number=number)
-            found.append(_elsewhere(cover, text, row, roles) if elsewhere else cover)
+    for index, (row, number) in enumerate(zip(table.rows, table.numbers, strict=True)):
+        name, where = text(row[roles.file]), f"{path.name}, row {number}"
+        elsewhere = is_url(name) and not here
+        located = Path() if elsewhere else _located(files, name)
+        if not isinstance(located, Path):
+            problems.append(Problem(name or where, f"{where}: {located}."))
+        elif index in genres.problems:
+            problems.append(Problem(name, f"{where}: {genres.problems[index]}."))
         else:
-            where = f"{path.name}, row {number}"
-            problems.append(Problem(text or where, f"{where}: {located}."))
+            cover = _found(path.parent, located, row, roles, genres=genres.genres[index], number=number)
+            cover = replace(cover, split=sides[index])
+            found.append(_elsewhere(cover, name, row, roles) if elsewhere else cover)
     if not found:
-        told = f"none of the {len(table.rows):,} files it names is there; the first: {problems[0].problem}"
+        first = problems[len(table.problems)].problem
+        told = f"none of the {len(table.rows):,} files it names is there; the first: {first}"
+        if genres.problems:
+            told = f"none of its {len(table.rows):,} rows can be used; the first: {first}"
         cure = "Lay the table beside its covers, or name the right column with `--file-column`"
-        urls = _url_column(table)
-        if urls is not None:
+        urls = url_column(table)
+        if urls is not None and urls != roles.file:
             cure += f"; `--file-column {table.columns[urls]}` fetches them"
         raise SourceError(str(path), told, f"Files in {path.parent} or below", cure)
-    listing = Listing(found, problems, notes=table.notes + notes + _year_notes(table, roles))
-    return _only_with_genres(path, listing)
+    notes = [*table.notes, *roles.notes, *genres.notes, *files.notes, *_year_notes(table, roles)]
+    return _only_with_genres(path, Listing(found, problems, notes=notes))
 
 
-def read_table(path: Path) -> Table:
-    """Read all of a table as text.
-
-    Raises
-    ------
-    SourceError
-        Where it is of no kind that is read, can't be read, or has no rows.
-    """
-    ending = path.suffix.lower()
-    try:
-        if ending in (".parquet", ".pq"):
-            table = _read_parquet(path)
-        elif ending in (".jsonl", ".ndjson", ".json"):
-            table = _read_json_lines(path)
-        elif ending in (".csv", ".tsv", ".tab", ".txt"):
-            table = _read_csv(path)
-        else:
-            raise SourceError(
-                str(path), f"'{ending or path.name}' is no kind of table", ENDINGS_READ, _cure_for(ending)
-            )
-    except OSError as cause:
-        raise SourceError(str(path), f"can't be read ({cause.strerror or cause})", ENDINGS_READ) from cause
-    if not table.rows:
-        raise SourceError(str(path), "no row in this table", "a row per cover")
-    return table
-
-
-def find_roles(
-    path: Path, table: Table, *, file_column: str | None, genres_column: str | None, genre: str | None
-) -> Roles:
-    """Tell the columns by their names.
+def _genres(path: Path, table: Table, roles: Roles, *, separator: str | None, genre: str | None) -> Reading:
+    """Return each row's genres as they stand.
 
     Raises
     ------
     SourceError
-        Where a named column is not there, or none can be told for files or genres.
+        If no row has a genre that can be read.
     """
-    columns = table.columns
-    among = f"among {', '.join(columns)}"
-    file = _position(path, columns, file_column, FILE_COLUMNS)
-    if file is None:
-        file = _url_column(table)
-    if file is None:
-        found = f"no column that names the files {among}"
-        cure = f"Name it with `--file-column`. {_meant(columns, FILE_COLUMNS)}"
-        raise SourceError(str(path), found, "file_name, path, image or the like", cure)
-    genres = None if genre else _position(path, columns, genres_column, GENRE_COLUMNS)
-    if genres is None and not genre:
-        cure = 'Name it with `--genres-column`, or give all covers one with `--genre "progressive rock"`. '
-        cure += _meant(columns, GENRE_COLUMNS)
-        raise SourceError(str(path), f"no column of genres {among}", "genre, genres, tags or the like", cure)
-    called = columns.index(NAME_COLUMN) if NAME_COLUMN in columns else None
-    taken = {file, genres, called}
-    others: list[int | None] = []
-    for names in (ARTIST_COLUMNS, ALBUM_COLUMNS, YEAR_COLUMNS, RELEASE_COLUMNS):
-        others.append(_position(path, columns, None, names, taken=taken))
-        taken.add(others[-1])
-    artist, album, year, release = others
-    extra: dict[str, int] = {}
-    for index, name in enumerate(columns):
-        if index not in taken:
-            free = f"source_{name}" if name.lower() in (*COLUMNS, "release") else name
-            while free in extra:
-                free += "_2"
-            extra[free] = index
-    return Roles(file, genres, artist=artist, album=album, year=year, release=release, extra=extra, name=called)
+    if genre or not roles.genres:
+        told = tuple(part.strip() for part in (genre or "").split(";") if part.strip())
+        return Reading([told] * len(table.rows))
+    if separator == "":
+        raise SourceError("separator", "nothing at all", 'A sign such as ";", or " " for any white space')
+    cells = [[row[index] for index in roles.genres] for row in table.rows]
+    if roles.indicators:
+        return Reading(
+            [
+                tuple(
+                    name for name, cell in zip(roles.indicators, row, strict=True) if INDICATORS[text(cell).casefold()]
+                )
+                for row in cells
+            ]
+        )
+    title = ", ".join(table.columns[index] for index in roles.genres)
+    reading = read_genres(cells, title, separator=separator)
+    if reading.problems and not any(reading.genres):
+        index, said = next(iter(reading.problems.items()))
+        if reading.only_numbers:
+            said = f"the cells of '{title}' hold numbers, such as {reading.only_numbers}, which are ids of genres"
+            others = names_of_genres(table.columns, roles)
+            cure = f"Name another column: `--genres-column {others[0]}`" if others else _CURE_FOR_IDS
+            raise SourceError(str(path), said, "names of genres", cure)
+        found = f"no cell of '{title}' can be read; the first, in row {table.numbers[index]}: {said}"
+        raise SourceError(str(path), found, "names of genres, or a list of them as JSON or Python writes it")
+    return reading
 
 
-def guess_separator(cells: Iterable[str]) -> str | None:
-    """Return what stands between several genres in a column: the first of `;`, `|` and `,` that is no rarity in it.
+_CURE_FOR_IDS = "Name a column that has their names with `--genres-column`, or replace each id by its name"
 
-    Examples
-    --------
-    >>> guess_separator(["rock; pop", "folk, world & country"]), guess_separator(["rock", "pop"])
-    (';', None)
+
+def _sides(path: Path, table: Table, roles: Roles) -> list[str]:
+    """Return the side of each row in the split that comes with the table, empty if there is none.
+
+    Raises
+    ------
+    SourceError
+        If a cell is no such word, or all are empty.
     """
-    counts = Counter(separator for cell in cells for separator in SEPARATORS if separator in cell)
-    often = max(counts.values(), default=0) / 10
-    return next((separator for separator in SEPARATORS if counts[separator] and counts[separator] >= often), None)
+    if roles.split is None:
+        return [""] * len(table.rows)
+    sides = []
+    name = table.columns[roles.split]
+    for row, number in zip(table.rows, table.numbers, strict=True):
+        cell = text(row[roles.split])
+        side = side_of(cell)
+        if cell and not side:
+            found = f"'{cell[:60]}' in the column '{name}'"
+            cure = f"Write {', '.join(SPLIT_WORDS)}, or nothing for covers of no side; or leave out `--split-column`"
+            raise SourceError(f"{path}, row {number}", found, "a side of a split", cure)
+        sides.append(side)
+    if not any(sides):
+        raise SourceError(str(path), f"the column '{name}' is empty", "train, valid or test in it")
+    return sides
+
+
+def _names_files(table: Table, index: int, files: Files) -> bool:
+    """Return whether one of the first cells of a column names a file that is there, or a URL."""
+    cells = [text(row[index]) for row in table.rows[:FIRST_ROWS]]
+    return any(is_url(cell) or isinstance(files.locate(cell), Path) for cell in cells if cell)
 
 
 class Files:
@@ -267,6 +206,16 @@ class Files:
         self.folder, self.skip = folder, skip
         self._files: list[tuple[str, Path]] | None = None
         self._indexes: dict[tuple[_Key, _Key, _Key], dict[str, list[Path]]] = {}
+        self._numbers: dict[str, Path] = {}  # what a number in the table was taken for
+
+    @property
+    def notes(self) -> list[str]:
+        """What was guessed of the names that were looked for."""
+        if not self._numbers:
+            return []
+        (cell, path), count = next(iter(self._numbers.items())), len(self._numbers)
+        more = f", and {count - 1:,} more" if count > 1 else ""
+        return [f"Numbers were matched to files regardless of leading zeros: '{cell}' is '{path.name}'{more}."]
 
     def locate(self, text: str) -> Path | str:
         """Return the file that a cell means, or what is wrong with it."""
@@ -289,6 +238,13 @@ class Files:
             hits = self._index(part, _folded, stem).get(_folded(stem(part(name))), [])
             if hits:
                 return _only_one(text, name, hits)
+        if number := _number(stem(_last(name))):  # `0` or `0.0` in the table, `00000.jpg` in the folder
+            hits = self._index(_last, _number, stem).get(number, [])
+            if hits:
+                path = _only_one(text, name, hits)
+                if isinstance(path, Path):
+                    self._numbers[text] = path
+                return path
         return f"there is no file '{text}' in the table's folder or below"
 
     def _index(self, part: _Key, fold: _Key, ending: _Key) -> dict[str, list[Path]]:
@@ -326,6 +282,12 @@ def _folded(name: str) -> str:
     return "/".join(" ".join(part.split()) for part in folded.split("/"))
 
 
+def _number(name: str) -> str:
+    """Return a whole number without leading zeros and without the `.0` that a spreadsheet adds; empty if it is none."""
+    match = re.fullmatch(r"0*([0-9]+?)(?:\.0+)?", name)
+    return match[1] if match else ""
+
+
 def _only_one(text: str, name: str, hits: Sequence[Path]) -> Path | str:
     """Return the file that agrees with most of the folders in `name`, if it is the only one."""
     wanted = _folded(name).split("/")[-2::-1]
@@ -341,95 +303,26 @@ def _only_one(text: str, name: str, hits: Sequence[Path]) -> Path | str:
     return f"'{text}' can mean {len(best):,} files: {names}{', …' if len(best) > 3 else ''}"
 
 
-def _url_column(table: Table) -> int | None:
-    """Return the first column that is called like one of URLs and holds some."""
-    bare = [_bare(column) for column in table.columns]
-    named = [bare.index(name) for name in URL_COLUMNS if name in bare]
-    return next((index for index in named if any(is_url(_text(row[index])) for row in table.rows)), None)
+def _lie_here(files: Files, names: Sequence[str]) -> bool:
+    """Return whether the files of all URLs lie beside the table already: then there is nothing to fetch."""
+    return all(isinstance(files.locate(name), Path) for name in names if is_url(name))
 
 
-def _lie_here(files: Files, texts: Sequence[str]) -> bool:
-    """Tell whether the files of all URLs lie beside the table already: then there is nothing to fetch."""
-    return all(isinstance(files.locate(text), Path) for text in texts if is_url(text))
-
-
-def _located(files: Files, text: str) -> Path | str:
-    located = files.locate(text) if text else "no file name"
-    if isinstance(located, str) and is_foreign(text):
-        return f"'{text[:200]}' is no file, and only http and https are fetched"
+def _located(files: Files, name: str) -> Path | str:
+    located = files.locate(name) if name else "no file name"
+    if isinstance(located, str) and is_foreign(name):
+        return f"'{name[:200]}' is no file, and only http and https are fetched"
+    if isinstance(located, str) and re.match(r"https?:/*[^/]", name, re.IGNORECASE):
+        return f"'{name[:200]}' is no file, and no URL either, as that begins with http:// or https://"
     return located
-
-
-def _position(
-    path: Path, columns: Sequence[str], named: str | None, known: Sequence[str], *, taken: Iterable[int | None] = ()
-) -> int | None:
-    """Return the column that the user named, or else the first known name that is there."""
-    if named is not None:
-        for same in (lambda column: column == named, lambda column: _bare(column) == _bare(named)):
-            for index, column in enumerate(columns):
-                if same(column):
-                    return index
-        found = f"no column '{named}' among {', '.join(columns)}"
-        raise SourceError(str(path), found, cure=did_you_mean(named, columns) or "Name one of these")
-    bare = {_bare(column): index for index, column in reversed(list(enumerate(columns))) if index not in set(taken)}
-    return next((bare[name] for name in known if name in bare), None)
-
-
-def _bare(name: str) -> str:
-    return re.sub(r"[\W_]+", "", name.casefold())
-
-
-def _meant(columns: Sequence[str], known: Sequence[str]) -> str:
-    return next((said for name in known[:4] if (said := did_you_mean(name, columns))), "")
-
-
-def _genres(
-    table: Table, roles: Roles, *, separator: str | None, genre: str | None
-) -> tuple[list[tuple[str, ...]], list[str]]:
-    """Return each row's genres as they stand, and what was guessed."""
-    if genre or roles.genres is None:
-        told = tuple(part.strip() for part in (genre or "").split(";") if part.strip())
-        return [told] * len(table.rows), []
-    cells = [_listed(row[roles.genres]) for row in table.rows]
-    notes: list[str] = []
-    if separator == "":
-        raise SourceError("separator", "nothing at all", 'A sign such as ";", or " " for any white space')
-    if separator is None:
-        texts = [cell for cell in cells if isinstance(cell, str) and cell]
-        separator = guess_separator(texts)
-        column = table.columns[roles.genres]
-        if separator is not None:
-            notes.append(f"Several genres stand in a cell of '{column}', taken apart at '{separator}' (`--separator`).")
-        elif len(different := set(texts)) > max(50, len(texts) / 4) and sum(" " in text for text in different) > 25:
-            notes.append(
-                f"'{column}' has {len(different):,} different genres on {len(texts):,} covers. "
-                'If a cell holds several, say what stands between them: `--separator " "`.'
-            )
-    return [_parts(cell, separator) for cell in cells], notes
-
-
-def _listed(cell: Cell) -> Cell:
-    """Read a cell that a program wrote as a list: `['rock', 'pop']`."""
-    if isinstance(cell, str) and _LIST.fullmatch(cell.strip()):
-        return tuple(single or double for single, double in _QUOTED.findall(cell))
-    return cell
-
-
-def _parts(cell: Cell, separator: str | None) -> tuple[str, ...]:
-    if isinstance(cell, tuple):
-        parts: Sequence[str] = cell
-    elif separator is None:
-        parts = [cell]
-    else:
-        parts = cell.split(None if separator.isspace() else separator)
-    return tuple(dict.fromkeys(part.strip() for part in parts if part.strip()))
 
 
 def _found(
     folder: Path, path: Path, row: Sequence[Cell], roles: Roles, *, genres: tuple[str, ...], number: int
 ) -> Found:
     def cell(index: int | None) -> str:
-        return "" if index is None else _text(row[index])
+        found = "" if index is None else text(row[index])
+        return "" if found.casefold() in MISSING else found
 
     extra = {column: cell(index) for column, index in roles.extra.items()}
     release = cell(roles.release) or release_of(path.name)
@@ -450,7 +343,7 @@ def _found(
 def _elsewhere(cover: Found, url: str, row: Sequence[Cell], roles: Roles) -> Found:
     """Return a cover that has to be fetched: called as the table says, or by its genre and the end of its URL."""
     genre = cover.genres[0].replace("/", "_") if cover.genres else ""
-    name = f"{genre}/{name_in(url)}" if roles.name is None else _text(row[roles.name])
+    name = f"{genre}/{name_in(url)}" if roles.name is None else text(row[roles.name])
     release = release_of(name.rpartition("/")[2])
     extra = {**cover.extra, "release": release} if release and not cover.extra.get("release") else cover.extra
     return replace(cover, source=url, path=Path(), url=url, name=name, extra=extra)
@@ -461,168 +354,23 @@ def _only_with_genres(path: Path, listing: Listing) -> Listing:
     found = [cover for cover in listing.found if cover.genres]
     if not found:
         raise SourceError(str(path), "no row has a genre", cure='Give all covers one: `--genre "progressive rock"`')
+    without = len(listing.found) - len(found)
+    notes = [f"{without:,} of {len(listing.found):,} covers have no genre and were left out."] if without else []
     problems = [
         Problem(cover.source, f"{path.name}, row {cover.row}: no genre. Fill it in, or collect these with `--genre`.")
         for cover in listing.found
         if not cover.genres
     ]
-    return Listing(found, listing.problems + problems, listing.ignored, listing.notes)
+    return Listing(found, listing.problems + problems, listing.ignored, listing.notes + notes)
 
 
 def _year_notes(table: Table, roles: Roles) -> list[str]:
     if roles.year is None:
         return []
-    texts = [(number, _text(row[roles.year])) for row, number in zip(table.rows, table.numbers, strict=True)]
-    unread = [(number, text) for number, text in texts if text and not year_of(text)]
+    cells = [(number, text(row[roles.year])) for row, number in zip(table.rows, table.numbers, strict=True)]
+    unread = [(number, cell) for number, cell in cells if cell and cell.casefold() not in MISSING and not year_of(cell)]
     if not unread:
         return []
-    (number, text), column = unread[0], table.columns[roles.year]
-    first = f"(the first: '{text}' in row {number})"
-    return [f"{len(unread):,} of {len(texts):,} cells of '{column}' hold no year {first} and stay empty."]
-
-
-def _text(cell: Cell) -> str:
-    return cell.strip() if isinstance(cell, str) else "; ".join(cell)
-
-
-def _read_csv(path: Path) -> Table:
-    text, notes = _decoded(path)
-    delimiter = "\t" if path.suffix.lower() in (".tsv", ".tab") else _delimiter(text)
-    csv.field_size_limit(2**24)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    lines: list[tuple[int, list[str]]] = []
-    row = 0
-    try:
-        for row, line in enumerate(reader, start=1):
-            if any(map(str.strip, line)):
-                lines.append((row, line))
-    except csv.Error as cause:
-        cure = 'A cell that begins with a quote has to end with one, and quotes inside are doubled: "say ""hey"""'
-        raise SourceError(f"{path}, row {row + 1}", f"can't be read as a table ({cause})", cure=cure) from cause
-    if not lines:
-        raise SourceError(str(path), "an empty table", "a header and a row per cover")
-    if is_url(lines[0][1][0].strip()) and len(lines[0][1]) == 2:
-        return _url_list(lines, notes)
-    columns = _unique(lines[0][1])
-    table = Table(columns, [], [], notes=notes)
-    for number, line in lines[1:]:
-        cells = line[: len(columns)] + [""] * (len(columns) - len(line))
-        if any(map(str.strip, line[len(columns) :])):
-            said = (
-                f"{len(line)} cells where the header has {len(columns)}. Put cells that hold '{delimiter}' in quotes."
-            )
-            table.problems.append((number, said))
-        else:
-            table.rows.append([*cells])
-            table.numbers.append(number)
-    return table
-
-
-def _url_list(lines: Sequence[tuple[int, list[str]]], notes: list[str]) -> Table:
-    """Read a list without a header, `URL<tab>genre/file.jpg` a line: the first folder is the genre."""
-    table = Table(["url", NAME_COLUMN, "genre"], [], [], notes=notes)
-    for number, line in lines:
-        url, *rest = (cell.strip() for cell in line)
-        if len(rest) != 1 or not is_url(url):
-            table.problems.append((number, "no URL and a name such as genre/file.jpg, as in the first row."))
-            continue
-        parts = [part for part in rest[0].replace("\\", "/").split("/") if part not in ("", ".", "..")]
-        genre = (parts[0],) if len(parts) > 1 else ()  # a text of its own: nothing in it is taken apart
-        table.rows.append([url, "/".join(parts) or name_in(url), genre])
-        table.numbers.append(number)
-    return table
-
-
-def _delimiter(text: str) -> str:
-    if _LISTED_URL.match(text):
-        return "\t"  # whatever else stands in the URL
-    header = re.sub(r'"[^"]*"', "", text.lstrip("\r\n").partition("\n")[0])
-    return max((",", ";", "\t", "|"), key=header.count)
-
-
-def _decoded(path: Path) -> tuple[str, list[str]]:
-    data = path.read_bytes()
-    notes = []
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        text = data.decode("utf-16", "replace")
-    else:
-        try:
-            text = data.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            text = data.decode("cp1252", "replace")
-            notes.append(f"{path.name} is not in UTF-8 and was read as Windows-1252: look at names with accents.")
-    if "\0" in text:
-        raise SourceError(str(path), "bytes that are no text", ENDINGS_READ)
-    return text, notes
-
-
-def _unique(columns: Sequence[str]) -> list[str]:
-    """Give every column a name of its own."""
-    names: list[str] = []
-    for number, column in enumerate(columns, start=1):
-        name = " ".join(column.split()) or f"column_{number}"
-        while name in names:
-            name += "_2"
-        names.append(name)
-    return names
-
-
-def _read_json_lines(path: Path) -> Table:
-    text, notes = _decoded(path)
-    records: list[tuple[int, Any]] = []
-    bad: list[str] = []
-    if text.lstrip().startswith("["):
-        try:
-            records = list(enumerate(json.loads(text), start=1))
-        except ValueError as cause:
-            raise SourceError(str(path), f"no valid JSON ({cause})", "a list of objects, one a cover") from cause
-    else:
-        for number, line in enumerate(text.splitlines(), start=1):
-            try:
-                if line.strip():
-                    records.append((number, json.loads(line)))
-            except ValueError as cause:
-                bad.append(f"line {number} is no valid JSON ({cause})")
-    bad += [f"line {number} is no object" for number, record in records if not isinstance(record, dict)]
-    if bad:
-        more = f", and {len(bad) - 1:,} more lines can't be read" if len(bad) > 1 else ""
-        raise SourceError(str(path), bad[0] + more, "an object in each line, one a cover")
-    columns = list(dict.fromkeys(str(name) for _, record in records for name in record))
-    rows = [[_cell(record.get(name)) for name in columns] for _, record in records]
-    return Table(_unique(columns), rows, [number for number, _ in records], notes=notes)
-
-
-def _cell(value: Any) -> Cell:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list) and not any(isinstance(part, list | dict) for part in value):
-        return tuple(str(part) for part in value if part is not None)
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _read_parquet(path: Path) -> Table:
-    try:
-        frame = pl.read_parquet(path)
-    except pl.exceptions.PolarsError as cause:
-        raise SourceError(str(path), f"no valid Parquet ({str(cause).splitlines()[0]})", ENDINGS_READ) from cause
-    notes = []
-    columns: dict[str, list[Cell]] = {}
-    for name, kind in frame.schema.items():
-        if isinstance(kind, pl.List | pl.Array):
-            columns[name] = [_cell(value) for value in frame[name].cast(pl.List(pl.String)).to_list()]
-        elif isinstance(kind, pl.Struct | pl.Binary | pl.Object):
-            notes.append(f"The column '{name}' holds no text and was passed over.")
-        else:
-            columns[name] = [*frame[name].cast(pl.String).fill_null("").to_list()]
-    rows = [list(row) for row in zip(*columns.values(), strict=True)]
-    return Table(_unique(list(columns)), rows, list(range(1, len(rows) + 1)), notes=notes)
-
-
-def _cure_for(ending: str) -> str:
-    if ending in (".xlsx", ".xls", ".ods", ".numbers"):
-        return "Save it as CSV"
-    if ending in (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar"):
-        return "Unpack it first"
-    return ""
+    (number, cell), column = unread[0], table.columns[roles.year]
+    first = f"(the first: '{cell}' in row {number})"
+    return [f"{len(unread):,} of {len(cells):,} cells of '{column}' hold no year {first} and stay empty."]

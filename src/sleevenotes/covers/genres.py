@@ -168,6 +168,44 @@ def tidy(name: str) -> str:
     return _WRITTEN.get(spelling_key(name)) or plain(name)
 
 
+NO_GENRE = frozenset(
+    (
+        *("nan", "none", "null", "nil", "na", "n/a", "<na>", "#n/a", "nat", "undefined", "missing", "empty", "blank"),
+        *("unknown", "unknown genre", "genre unknown", "no genre", "no genres", "not available", "not specified"),
+        *("unspecified", "not set", "no data", "no genre found", "no genres found", "no genres listed", "tbd"),
+        *("no tags", "no label", "unlabelled", "unlabeled", "untagged", "uncategorised", "uncategorized"),
+        "unclassified",
+    )
+)
+"""Words that stand for a missing genre, in lower case, without brackets around them."""
+
+_AROUND = " \t\r\n()[]{}'\"`.,;:-‐‑‒–—―_?!/|*"
+
+
+def is_no_genre(name: str) -> bool:
+    """Return whether a name stands for a missing genre, as `nan`, `None`, `N/A`, `unknown`, `-` and an empty text do.
+
+    Examples
+    --------
+    >>> [is_no_genre(name) for name in ("NaN", "(no genres found)", "N/A", "--", "[]", "noise", "Unknown", "no wave")]
+    [True, True, True, True, True, False, True, False]
+    """
+    bare = " ".join(name.casefold().replace("_", " ").strip(_AROUND).split())
+    return not bare or bare in NO_GENRE
+
+
+@lru_cache(maxsize=32)
+def names_holding(separator: str) -> frozenset[str]:
+    """Return the spelling keys of the known genres whose name holds a separator, such as `folk, world & country`.
+
+    Examples
+    --------
+    >>> spelling_key("Folk, World, & Country") in names_holding(","), len(names_holding(";"))
+    (True, 0)
+    """
+    return frozenset(key for key, written in _WRITTEN.items() if separator in written)
+
+
 @dataclass(frozen=True)
 class GenreMap:
     """The user's own `from` → `to`, which goes before the rules.
