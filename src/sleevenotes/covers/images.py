@@ -7,6 +7,8 @@ Everything that looks at a cover gets its pixels here, so that training, predict
   the ending of its file name.
 - A JPEG is decoded by simplejpeg, which tells damage that Pillow passes over in silence; where simplejpeg can't, and
   for all other kinds, by Pillow. Both use libjpeg-turbo and give the same pixels.
+- Metadata alone never makes a cover damaged: if it stops Pillow, the cover is read without it. A warning of a decoder
+  is weighed by how many pixels it is about (`jpeg_faults`).
 - An embedded ICC profile is converted to sRGB; one that is broken, or made for another kind of pixels, is left aside.
 - Resizing is Pillow's antialiased bicubic, and nothing else, anywhere.
 
@@ -18,20 +20,19 @@ from __future__ import annotations
 import hashlib
 import re
 import warnings
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from threading import Lock
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageCms, ImageFile, features
+from PIL import ExifTags, Image, ImageCms, ImageFile, TiffImagePlugin, _imaging, features
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
@@ -40,6 +41,10 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from sleevenotes.covers import jpeg_faults, png_chunks
+from sleevenotes.covers.other_files import EXPORT, what_it_is
+from sleevenotes.covers.structure import TIFF_METHODS, breaks_off, tiff_method
+from sleevenotes.covers.tiff_errors import libtiff_errors
 from sleevenotes.errors import CoverError, EmptyCover, NotACover, OversizedCover, TruncatedCover, did_you_mean
 
 Pixels = NDArray[np.uint8]
@@ -298,33 +303,14 @@ _KINDS = (
     _Kind("avif", re.compile(rb".{4}ftyp(?:avi[fs]|m[is]f1.{4}(?:.{4}){0,12}?avi[fs])", re.DOTALL), AvifImageFile),
 )
 
-_OTHER_KINDS = (
-    (rb"\s*<!doctype html|\s*<html", "an HTML page"),
-    (rb"\s*<svg|\s*<\?xml.*<svg", "an SVG drawing, which has no pixels"),
-    (rb"\s*<\?xml", "an XML text"),
-    (rb"\s*[{\[]", "a JSON text"),
-    (rb"%PDF", "a PDF"),
-    (rb"8BPS", "a Photoshop file"),
-    (rb"PK\x03\x04", "a ZIP archive"),
-    (rb".{4}ftyp(?:hei|hev|mif1|msf1)", "an HEIC picture"),
-    (rb".{4}ftyp", "an MP4 file"),
-    (rb"\xff\x0a|\0\0\0\x0cJXL ", "a JPEG XL picture"),
-    (rb"\xff\x4f\xff\x51|\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
-    (rb"\0\0[\1\2]\0", "an icon"),
-    (rb"ID3|fLaC|OggS|RIFF....WAVE", "a piece of music"),
-)
-
 
 def _kind_of(data: bytes) -> _Kind | None:
     return next((kind for kind in _KINDS if kind.begins.match(data)), None)
 
 
 def _not_a_cover(data: bytes, where: str) -> NotACover:
-    text = data[:HEAD_BYTES].removeprefix(b"\xef\xbb\xbf")
-    for begins, words in _OTHER_KINDS:
-        if re.match(begins, text, re.DOTALL | re.IGNORECASE):
-            return NotACover(where, words, KINDS_READ)
-    return NotACover(where, f"no picture, for it begins with {data[:12]!r}", KINDS_READ)
+    words, cure = what_it_is(data[:HEAD_BYTES])
+    return NotACover(where, words, KINDS_READ, cure)
 
 
 # -- opening -----------------------------------------------------------------------------------------------------------
@@ -378,8 +364,30 @@ def _open(data: bytes, where: str) -> _Opened:
         raise NotACover(where, "an AVIF, and this Pillow was built without AVIF", KINDS_READ, cure)
     _hush_pillow()
     with _damage_is_told(where, kind, data):
-        picture = kind.reader(BytesIO(data))
+        picture = _picture(kind, data)
     return _Opened(kind, picture, _turn(picture), picture.info.get("icc_profile") or b"")
+
+
+def _picture(kind: _Kind, data: bytes) -> ImageFile.ImageFile:
+    """Read the header with Pillow, and again without the metadata if it fails: metadata alone damages no picture."""
+    try:
+        return kind.reader(BytesIO(data))
+    except Exception:
+        for less in _without_metadata(kind, data):
+            try:
+                picture = kind.reader(BytesIO(less))
+            except Exception:  # then the first reason is the one to give
+                continue
+            if kind.name == "png":
+                picture.info["icc_profile"] = png_chunks.profile_of(data)
+            return picture
+        raise
+
+
+def _without_metadata(kind: _Kind, data: bytes) -> Iterable[bytes]:
+    if kind.name == "png":
+        return [png_chunks.without_metadata(data)]
+    return jpeg_faults.without_metadata(data) if kind.name == "jpeg" else ()
 
 
 def _turn(picture: ImageFile.ImageFile) -> int:
@@ -421,12 +429,14 @@ _HUSHING = Lock()
 
 # -- decoding ----------------------------------------------------------------------------------------------------------
 
-# What libjpeg warns of when pixels are lost. Its other warnings (bytes before the end, an odd version, a bad ICC
+# What libjpeg warns of when pixels may be lost. Its other warnings (bytes before the end, an odd version, a bad ICC
 # profile) are about whole pictures, which Pillow then reads.
 _JPEG_DAMAGE = re.compile(
     r"premature end|bad (huffman|arithmetic) code|instead of RST|extraneous bytes before marker 0x(c4|da|d[0-7])",
     re.IGNORECASE,
 )
+_JPEG_PADDING = re.compile(r"extraneous bytes before marker 0xd[0-7]")
+_JPEG_WITHOUT_END = "Premature end of JPEG file"
 
 # Colours in a JPEG -> what simplejpeg makes of them, and Pillow's mode and layout for that. CMYK JPEGs hold inverted
 # ink, as Adobe's do; Pillow and all browsers take that for granted.
@@ -441,7 +451,7 @@ def _decode_jpeg(cover: _Opened, data: bytes) -> Pixels:
     try:
         colors = simplejpeg.decode_jpeg_header(data)[2]
         made, mode, layout = _JPEG_COLORS.get(colors, ("RGB", "RGB", "RGB"))
-        pixels: Pixels = simplejpeg.decode_jpeg(data, colorspace=made, strict=True)
+        pixels = _decode_strictly(data, made)
     except ValueError as error:
         if _JPEG_DAMAGE.search(str(error)):
             raise
@@ -452,11 +462,58 @@ def _decode_jpeg(cover: _Opened, data: bytes) -> Pixels:
     return _upright(np.array(_srgb(picture, cover.profile)), cover.turn)
 
 
+def _decode_strictly(data: bytes, colors: str) -> Pixels:
+    """Decode a JPEG, and raise what libjpeg warns of, but for warnings that were found to be of no account."""
+    try:
+        pixels: Pixels = simplejpeg.decode_jpeg(data, colorspace=colors, strict=True)
+    except ValueError as error:
+        said = str(error)
+        if _JPEG_WITHOUT_END in said and jpeg_faults.has_all_scans(data):
+            whole: Pixels = simplejpeg.decode_jpeg(data + jpeg_faults.END, colorspace=colors, strict=True)
+            return whole
+        if not _JPEG_PADDING.search(said) or not jpeg_faults.is_padding_only(data, _tried):
+            raise
+        pixels = simplejpeg.decode_jpeg(data, colorspace=colors, strict=False)
+    return pixels
+
+
+def _tried(data: bytes) -> None:
+    simplejpeg.decode_jpeg(data, strict=True)
+
+
 def _decode_other(cover: _Opened, data: bytes) -> Pixels:
-    if cover.kind.name == "png":
-        _check_png(data)
-    cover.picture.load()
-    return _upright(np.array(_srgb(cover.picture, cover.profile)), cover.turn)
+    match cover.kind.name:
+        case "png":
+            picture = _loaded_png(cover, data)
+        case "tiff":
+            picture = cover.picture
+            with libtiff_errors(_imaging.__file__) as errors:
+                picture.load()
+            if errors:
+                raise ValueError(f"libtiff found {len(errors):,} faults in its data, the first in {errors[0]}")
+        case _:
+            picture = cover.picture
+            picture.load()
+    return _upright(np.array(_srgb(picture, cover.profile)), cover.turn)
+
+
+def _loaded_png(cover: _Opened, data: bytes) -> ImageFile.ImageFile:
+    """Decode a PNG; Pillow reads what follows its pixels, too, so that metadata there may fail."""
+    _check_png(data)
+    picture = cover.picture
+    try:
+        picture.load()
+    except Exception:
+        picture = cover.kind.reader(BytesIO(png_chunks.without_metadata(data)))
+        picture.load()
+    key = picture.info.get("transparency")
+    if key is not None and picture.mode in ("L", "RGB"):  # Pillow leaves it as it stands, in the depth of the file
+        depth = data[24]
+        if picture.mode == "L" and depth < 8:
+            picture.info["transparency"] = key * 255 // (2**depth - 1)
+        elif picture.mode == "RGB" and depth == 16:
+            picture.info["transparency"] = tuple(value >> 8 for value in key)
+    return picture
 
 
 def _upright(pixels: Pixels, turn: int) -> Pixels:
@@ -465,13 +522,9 @@ def _upright(pixels: Pixels, turn: int) -> Pixels:
 
 def _check_png(data: bytes) -> None:
     """Compare the checksums of a PNG's pixel data, which Pillow leaves out."""
-    view, at = memoryview(data), 8
-    while at + 12 <= len(data):
-        end = at + 8 + int.from_bytes(view[at : at + 4])
-        is_whole_idat = data.startswith(b"IDAT", at + 4) and end + 4 <= len(data)
-        if is_whole_idat and zlib.crc32(view[at + 4 : end]) != int.from_bytes(view[end : end + 4]):
-            raise ValueError(f"wrong checksum of the IDAT chunk at byte {at:,}")
-        at = end + 4
+    for chunk in png_chunks.chunks(data):
+        if chunk.kind == b"IDAT" and not chunk.is_sound(data):
+            raise ValueError(f"wrong checksum of the IDAT chunk at byte {chunk.at:,}")
 
 
 # -- colours -----------------------------------------------------------------------------------------------------------
@@ -480,7 +533,11 @@ def _check_png(data: bytes) -> None:
 def _srgb(picture: Image.Image, profile: bytes) -> Image.Image:
     """Return the picture in mode RGB: 8 bits, sRGB, laid on white."""
     alpha = None
-    if picture.has_transparency_data:
+    key = picture.info.get("transparency")
+    if picture.mode.startswith("I;16") and isinstance(key, int):  # Pillow would clip what is above 255
+        alpha = Image.fromarray(np.where(np.asarray(picture) == key, 0, 255).astype(np.uint8))
+        picture = _eight_bits(picture)
+    elif picture.has_transparency_data:
         opaque = picture.convert("RGBA")
         alpha = opaque.getchannel("A")
         picture = opaque.convert("L" if picture.getbands()[0] == "L" else "RGB")
@@ -555,44 +612,42 @@ def _damage_is_told(where: str, kind: _Kind, data: bytes) -> Iterator[None]:
             where, f"{int(pixels[0]):,} pixels" if pixels else "far too many pixels", MAX_PIXELS
         ) from error
     except Exception as error:
-        reason = str(error).rstrip(".")
-        raise _damage(where, kind, data, reason if " " in reason else type(error).__name__) from error
+        raise _damage(where, kind, data, _in_words(error)) from error
 
 
 def _oversized(where: str, found: str, max_pixels: int) -> OversizedCover:
     return OversizedCover(where, found, f"No more than {max_pixels / 1e6:g} megapixels are read", "Scale it down")
 
 
+def _in_words(error: Exception) -> str:
+    """Return what a decoder says without Python's way of writing it; empty if it says nothing that helps."""
+    reason = " ".join(str(error).rstrip(".").split())
+    reason = re.sub(r"\bb(?=['\"])|<[\w.]+ object at 0x\w+>", "", reason)
+    return reason if " " in reason and "unpack" not in reason and "index" not in reason else ""
+
+
 def _damage(where: str, kind: _Kind, data: bytes, reason: str) -> CoverError:
-    if re.search(r"cannot handle|unknown pixel mode|unsupported bmp|not yet supported", reason, re.IGNORECASE):
-        found = f"a sort of {kind.title} that is not read ({reason})"
-        return NotACover(where, found, cure="Save it as an ordinary JPEG or PNG")
-    if "truncated" in reason.lower() or _breaks_off(kind.name, data):
+    cut_off = breaks_off(kind.name, data)
+    unread = _unread_form(kind, data, reason)
+    if unread and not (cut_off and kind.name == "avif"):
+        return NotACover(where, f"a sort of {kind.title} that is not read ({unread})", cure=EXPORT)
+    if "truncated" in reason.lower() or cut_off:
         found = f"cut off after {len(data):,} bytes"
     else:
-        found = f"damaged within its {len(data):,} bytes ({reason})"
+        found = f"damaged within its {len(data):,} bytes" + (f" ({reason})" if reason else "")
     return TruncatedCover(where, found, f"a whole {kind.title}", "Fetch it again")
 
 
-def _breaks_off(kind: str, data: bytes) -> bool:
-    """Tell whether a cover of a kind lacks its end, going by what its own structure says."""
-    match kind:
-        case "jpeg":
-            return not data.rstrip(b"\0").endswith(b"\xff\xd9")
-        case "png":
-            return b"IEND" not in data[-64:]
-        case "gif":
-            return not data.rstrip(b"\0").endswith(b";")
-        case "webp":
-            return int.from_bytes(data[4:8], "little") + 8 > len(data)
-        case "bmp":
-            return int.from_bytes(data[2:6], "little") > len(data)
-        case "tiff":
-            order: Literal["little", "big"] = "little" if data.startswith(b"II") else "big"
-            entries_at = int.from_bytes(data[4:8], order)
-            entries = int.from_bytes(data[entries_at : entries_at + 2], order)
-            return entries_at + 2 + 12 * entries > len(data)
-    at = 0
-    while at < len(data):  # AVIF is a row of boxes, each with its length; a length below 8 means something else
-        at += max(8, int.from_bytes(data[at : at + 4]))
-    return at > len(data)
+def _unread_form(kind: _Kind, data: bytes, reason: str) -> str:
+    """Return what is unusual about a picture that may well be whole; empty if nothing is known to be."""
+    if kind.name == "tiff" and (method := tiff_method(data)) not in _TIFF_METHODS_READ:
+        return f"compressed as {TIFF_METHODS.get(method, f'method {method}')}"
+    if kind.name == "avif" and _AVIF_STRUCTURE.search(reason):
+        return "its transparency or structure is not as the standard has it" if b"auxl" in data else reason
+    if re.search(r"cannot handle|unknown pixel mode|unsupported bmp|not yet supported", reason, re.IGNORECASE):
+        return reason
+    return ""
+
+
+_TIFF_METHODS_READ = {1} | TiffImagePlugin.COMPRESSION_INFO.keys() - {50001}
+_AVIF_STRUCTURE = re.compile(r"BMFF parsing failed|Missing or empty image item|No (AV1 items|content)")
