@@ -5,15 +5,21 @@
 COVERS has three collections: `five-genres` (a folder a genre), `styles` (a table, several genres a cover) and `prog`
 (a table, one genre). For each seed they become one dataset in which a genre that a collection never names is unknown
 there; `distilled` learns from its train, and is measured on its test, each collection by itself. The model of the
-first seed goes into the package, with a card. Everything is seeded, and goes on where it was stopped; a GPU is used
-where there is one.
+first seed goes into the package, with a card and with the digests and perceptual hashes of its training covers.
+Everything is seeded, and goes on where it was stopped; a GPU is used where there is one.
+
+    python box/make_model.py COVERS --hashes
+
+writes only those hashes again, for the covers whose digests are in the package already.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import shutil
+import tempfile
 import time
 import warnings
 from pathlib import Path
@@ -26,6 +32,8 @@ from sleevenotes.collect.joining import join
 from sleevenotes.covers.check import check
 from sleevenotes.covers.dataset import Dataset
 from sleevenotes.covers.files import write_json
+from sleevenotes.covers.hashing import kept_hashes
+from sleevenotes.covers.images import sha256
 from sleevenotes.covers.splits import split
 from sleevenotes.covers.tasks import COLLECTION, COLLECTIONS_NAME, Task
 from sleevenotes.errors import SleevenotesWarning
@@ -34,8 +42,10 @@ from sleevenotes.judge.audit.audit import AuditSettings, audit
 from sleevenotes.judge.audit.within import narrowed, within
 from sleevenotes.judge.resampling import group_weights, interval
 from sleevenotes.learn.features import dataset_features
+from sleevenotes.learn.known import LEARNT_NAME, LearntCovers, learnt_covers
 from sleevenotes.learn.model import BOX, CARD_NAME, Model
 from sleevenotes.learn.recipes import Options, train
+from sleevenotes.learn.saving import write_learnt
 
 MODEL = "distilled"
 MIN_COVERS = 100
@@ -49,7 +59,7 @@ SOURCES = {
     "prog": ("prog/albums.csv", CollectSettings(genre="progressive rock")),
 }
 CHECKS = frozenset({1, 2, 4, 6, 7, 9})
-KEPT = ("model.json", "weights.safetensors", "network.onnx", "learnt_from.csv")
+KEPT = ("model.json", "weights.safetensors", "network.onnx")
 
 
 def joined(covers: Path, out: Path, seed: int) -> Dataset:
@@ -255,14 +265,51 @@ CAVEATS = """
 """
 
 
+def hashed_again(covers: Path) -> None:
+    """Write `learnt_from.csv` of the packaged model again: the hashes of the covers whose digests it has.
+
+    Raises
+    ------
+    SystemExit
+        If some of them are not among the covers.
+    """
+    with (BOX / LEARNT_NAME).open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    wanted = {row["sha256"] for row in rows}
+    paths = {sha256(path.read_bytes()): path for path in sorted(covers.rglob("*")) if path.is_file()}
+    missing = len(wanted - set(paths))
+    if missing:
+        raise SystemExit(f"{covers}: {missing:,} of {len(wanted):,} covers that the model learnt from are not there.")
+    digests = [row["sha256"] for row in rows]
+    with tempfile.TemporaryDirectory() as cache:
+        hashes = kept_hashes(Path(cache), digests, [paths[digest] for digest in digests])[:, 0]
+    nobody = [""] * len(rows)
+    names = {"artist": nobody, "release": nobody, "source": nobody}
+    remember(learnt_covers(digests, hashes, [row["split"] for row in rows], names))
+
+
+def remember(learnt: LearntCovers) -> None:
+    """Put into the package what the model remembers of its training covers, without artists and releases."""
+    learnt = learnt.without_names()
+    write_learnt(BOX, learnt)
+    told = json.loads((BOX / CARD_NAME).read_text(encoding="utf-8"))
+    write_json(BOX / CARD_NAME, told | {"learnt_from": learnt.card})
+
+
 def main() -> None:
     """Do all of it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("covers", type=Path)
-    parser.add_argument("-o", "--out", type=Path, required=True)
+    parser.add_argument("-o", "--out", type=Path)
+    parser.add_argument("--hashes", action="store_true", help="only write the hashes of its training covers again")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--no-pack", action="store_true", help="leave the package as it is")
     asked = parser.parse_args()
+    if asked.hashes:
+        hashed_again(asked.covers)
+        return
+    if asked.out is None:
+        parser.error("-o is needed")
     warnings.simplefilter("ignore", SleevenotesWarning)
     models, found = [], []
     for seed in asked.seeds:
@@ -293,6 +340,7 @@ def main() -> None:
             shutil.copyfile(models[0].folder / "color" / name, BOX / "color" / name)
         told = json.loads((BOX / CARD_NAME).read_text(encoding="utf-8"))
         write_json(BOX / CARD_NAME, told | {"figures": figures})
+        remember(models[0].known)
         (BOX / "CARD.md").write_text(card, encoding="utf-8")
 
 

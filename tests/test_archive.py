@@ -53,7 +53,7 @@ def client(color_model: Model, copied: Dataset, judged: Path) -> Iterator[TestCl
 
 @pytest.fixture(scope="module")
 def bundle(color_model: Model, tmp_path_factory: pytest.TempPathFactory) -> Model:
-    """The model as `export` gives it away: with neither card nor head, and without the covers that it learnt from."""
+    """The model as `export` gives it away: with neither card nor head, and no names of its training covers."""
     folder = tmp_path_factory.mktemp("exported") / "bundle"
     with quickly(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(exporting, "CHECKED_COVERS", 4)
@@ -243,7 +243,7 @@ def test_a_bundle_has_the_results_of_the_model_that_it_was_made_of(
         assert told["caveats"] == [each for each in expected["caveats"] if each["heading"] != looked]
         assert (told["card"]["dataset"], told["card"]["seed"]) == ("single", expected["card"]["seed"])
         cover = ask(other, f"/covers/{Service.id_of(copied.file_names[0])}")
-        assert (cover["error"], cover["learnt_from"]) == (None, None)
+        assert (cover["error"], cover["known"]) == (None, "same file as a training cover")
         assert ask(other, f"/covers/{cover['id']}/similar")["similar"]
         assert "exported from" in refused(other.get(f"{API}/covers/{cover['id']}/explain"), 400, "bad_request")
         begun = other.post(f"{API}/game/rounds", json={"nickname": "Ada"}).json()
@@ -278,7 +278,7 @@ def test_a_cover_has_all_that_is_known_of_it(client: TestClient, color_model: Mo
         told = {each["genre"]: each["proba"] for each in cover["genres_proba"]}
         assert [told[genre] for genre in color_model.genres] == pytest.approx(expected.proba.tolist(), abs=1e-6)
         assert (cover["file_name"], cover["split"]) == (copied.file_names[row], split)
-        assert cover["learnt_from"] == (split != "test")
+        assert cover["known"] == (None if split == "test" else "same file as a training cover")
         assert cover["changes"] == []
 
 

@@ -97,6 +97,7 @@ def composed(small_model: Model, color_model: Model, shared: Path) -> Model:
     folder = shared / "composed-for-export"
     (folder / "parts").mkdir(parents=True)
     shutil.copyfile(small_model.folder / "network.onnx", folder / "parts" / "tiny.onnx")
+    shutil.copyfile(small_model.folder / "learnt_from.csv", folder / "learnt_from.csv")
     rng = np.random.default_rng(1)
     network = {"name": "tiny", "kind": "network", "file": "parts/tiny.onnx", "size_px": small_model.size_px,
                "layers": [], "grid": 1, "network": small_model.card["network"], "backbone": None}  # fmt: skip
@@ -445,8 +446,6 @@ def test_what_only_a_model_knows_is_refused(small_model: Model, tmp_path: Path):
     bundle = written(small_model, tmp_path / "bundle")
     with pytest.raises(ModelError, match="a bundle, whose head is inside of its graph"):
         _ = bundle.head
-    with pytest.raises(ModelError, match="a bundle, which does not tell the covers that it was learnt from"):
-        _ = bundle.learnt_from
     assert not bundle.has_places
     assert bundle.baseline is None
 
@@ -497,7 +496,9 @@ def test_a_file_that_tells_too_little_or_is_too_new_is_refused(spoilt: Path, key
 
 def test_one_without_genres_is_refused_and_one_that_is_no_json(spoilt: Path):
     write_json(spoilt / "sleevenotes.json", {"format": 1})
-    with pytest.raises(ModelError, match="no name, task, genres, tree, calibration, preprocessing, graph in it"):
+    with pytest.raises(
+        ModelError, match="no name, task, genres, tree, calibration, preprocessing, graph, learnt_from in it"
+    ):
         loaded(spoilt)
     (spoilt / "sleevenotes.json").write_text("{", encoding="utf-8")
     with pytest.raises(ModelError, match="no valid JSON"):
@@ -598,7 +599,8 @@ def hub(model: Model, out: Path, **options: Any) -> str:
 def test_the_hub_folder_holds_all_that_is_needed_and_predicts(small_model: Model, single: Dataset, tmp_path: Path):
     hub(small_model, tmp_path / "hub")
     files = {path.name for path in (tmp_path / "hub").iterdir()}
-    assert files == {"README.md", "config.json", "model.safetensors", "model.onnx", "preprocessor_config.json"}
+    data = {"model.safetensors", "model.onnx", "learnt_from.csv"}
+    assert files == data | {"README.md", "config.json", "preprocessor_config.json"}
     bundle = loaded(tmp_path / "hub")
     assert np.abs(proba_of(bundle, single.paths[:9]) - proba_of(small_model, single.paths[:9])).max() < 1e-6
     told = json.loads((tmp_path / "hub" / "config.json").read_text(encoding="utf-8"))

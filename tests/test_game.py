@@ -254,8 +254,8 @@ def test_what_was_dealt_least_often_is_dealt_first(times: list[int], seed: int):
     assert sorted(before[dealt]) == sorted(times)[:10]
 
 
-def test_the_same_round_deals_the_same_covers(copied: Dataset):
-    deck = game.Deck.of(copied, frozenset())
+def test_the_same_round_deals_the_same_covers(copied: Dataset, color_model: Model):
+    deck = game.Deck.of(copied, color_model)
     assert deck.deal("5f0c9a1be27d4c83", {}) == deck.deal("5f0c9a1be27d4c83", {})
     assert deck.deal("5f0c9a1be27d4c83", {}) != deck.deal("5f0c9a1be27d4c84", {})
 

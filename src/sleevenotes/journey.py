@@ -49,6 +49,8 @@ class Journey:
         How often to train anew for pooled figures, beside the one split.
     covers
         Whether the report shows covers.
+    without_known
+        Whether test covers that the model knows are left out, instead of refused.
     """
 
     source: Path | None
@@ -70,6 +72,7 @@ class Journey:
     budget_s: float = 600.0
     folds: int = 0
     covers: bool = True
+    without_known: bool = False
     seed: int = 0
 
 
@@ -187,7 +190,15 @@ def _evaluate(journey: Journey, model: Model, dataset: Dataset, progress_bar: Pr
     if done is not None:
         return done
     with progress_bar("evaluating") as progress:
-        return evaluate(model, dataset, journey.out, folds=journey.folds, seed=journey.seed, progress=progress)
+        return evaluate(
+            model,
+            dataset,
+            journey.out,
+            folds=journey.folds,
+            seed=journey.seed,
+            without_known=journey.without_known,
+            progress=progress,
+        )
 
 
 def _explain(model: Model, dataset: Dataset, out: Path) -> str:

@@ -30,6 +30,7 @@ from sleevenotes.cli.options import (
     TaskOption,
     TitleOption,
     WeightsOption,
+    WithoutKnownOption,
     chosen,
     model_first,
     share,
@@ -90,6 +91,7 @@ def evaluate(
         float | None,
         typer.Option(parser=share, metavar="SHARE", help="Coverage of the sets of genres, default 0.9."),
     ] = None,
+    without_known: WithoutKnownOption = False,
     seed: SeedOption = 0,
 ) -> None:
     """Measure a model on covers it has never seen, with intervals and beside its baselines.
@@ -111,6 +113,7 @@ def evaluate(
             seed=seed,
             max_risk=max_risk,
             coverage=coverage,
+            without_known=without_known,
             progress=progress,
         )
     print_table(("figure", "value", "95 % interval"), figure_rows(evaluation))
@@ -293,6 +296,7 @@ def run(
     epochs: EpochsOption = None,
     folds: Annotated[int, typer.Option(min=0, help="Also train so many times anew, and pool the answers.")] = 0,
     no_covers: Annotated[bool, typer.Option("--no-covers", help="Leave artwork out of the report.")] = False,
+    without_known: WithoutKnownOption = False,
     seed: SeedOption = 0,
 ) -> None:
     """Do the whole job: collect, check, split, train, evaluate, explain, report. What is done already is skipped.
@@ -324,6 +328,7 @@ def run(
         epochs=epochs,
         folds=folds,
         covers=not no_covers,
+        without_known=without_known,
         seed=seed,
     )
     say(*run_journey(journey, say=say, progress_bar=progress_bar))

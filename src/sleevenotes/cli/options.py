@@ -116,6 +116,9 @@ StudyOption = Annotated[Path, typer.Option("-o", "--out", metavar="OUT", help="F
 NoCoversOption = Annotated[bool, typer.Option("--no-covers", help="Leave other people's artwork out of the page.")]
 
 
+WithoutKnownOption = Annotated[
+    bool, typer.Option("--without-known", help="Leave out test covers that the model knows, and count them.")
+]
 EpochsOption = Annotated[int | None, typer.Option(min=1, help="At most so many, of networks that learn.")]
 
 

@@ -51,6 +51,7 @@ from sleevenotes.covers.dataset import Dataset
 from sleevenotes.covers.duplicates import SIZE_PX, Pair, Thumbnails, clusters, find
 from sleevenotes.covers.files import replacing, write_json
 from sleevenotes.covers.groups import artists_of, release_keys
+from sleevenotes.covers.hashing import keep_hashes
 from sleevenotes.covers.images import Pixels, decode, encode, resize, sha256
 from sleevenotes.covers.sheets import contact_sheet
 from sleevenotes.errors import CoverError, SleevenotesWarning
@@ -161,6 +162,7 @@ def _looks(dataset: Dataset, progress: Progress | None) -> tuple[list[_Look], Th
             looks.append(look)
             if progress:
                 progress(len(looks), len(dataset))
+    keep_hashes(dataset.cache, ["" if look.problem else look.sha256 for look in looks], thumbnails)  # for `train`
     return looks, thumbnails
 
 

@@ -200,14 +200,25 @@ def hashes(luma: Floats, windows: Windows) -> Words:
     (4, n) uint64
         A word a row, so that what is compared lies together in memory.
     """
+    bits = spectra(luma, windows) > 0
+    bits[:, 0] = False  # the mean, which is always positive
+    return np.ascontiguousarray(np.packbits(bits, axis=1).view(np.uint64).T)
+
+
+def spectra(luma: Floats, windows: Windows) -> Floats:
+    """Return the 16 × 16 lowest frequencies, (n, 256), of one window of each cover; `hashes` keeps their signs.
+
+    Parameters
+    ----------
+    luma, windows
+        As for `hashes`.
+    """
     size = luma.shape[1]
     cosines = _cosines(32, FREQUENCIES)
     across = cosines @ _averaging(windows[:, 0], windows[:, 2], size, 32)  # (n, 16, S)
     down = cosines @ _averaging(windows[:, 1], windows[:, 3], size, 32)
-    spectrum = down @ luma @ across.swapaxes(1, 2)  # (n, 16, 16)
-    bits = spectrum.reshape(len(luma), FREQUENCIES**2) > 0
-    bits[:, 0] = False  # the mean, which is always positive
-    return np.ascontiguousarray(np.packbits(bits, axis=1).view(np.uint64).T)
+    spectrum: Floats = down @ luma @ across.swapaxes(1, 2)  # (n, 16, 16)
+    return spectrum.reshape(len(luma), FREQUENCIES**2)
 
 
 def _check(thumbnails: Thumbnails) -> None:
@@ -264,7 +275,7 @@ def _hashed(
         part = chosen[start : start + 1024]
         some = thumbnails[part]
         luma = some @ LUMA
-        shown = _framed(some)
+        shown = framed(some)
         bordered = (shown != (0, 0, 1, 1)).any(axis=1)
         for crop in (0.0, *CROPS):
             window = np.array([[crop, crop, 1 - crop, 1 - crop]])
@@ -291,18 +302,27 @@ def _near(
         yield rows + start, columns, distance[rows, columns]
 
 
-def _framed(thumbnails: Thumbnails) -> Windows:
-    """Return the window within each cover's border, (n, 4): what is left without even rows and columns at the sides."""
+def framed(thumbnails: Thumbnails) -> Windows:
+    """Return the window within each cover's border, (n, 4): what is left without even rows and columns at its sides."""
     size = thumbnails.shape[1]
     most = int(MAX_BORDER * size)
     edges = []
     for turned in (thumbnails.swapaxes(1, 2), thumbnails):  # columns, then rows
         for lines in (turned[:, :most], turned[:, ::-1][:, :most]):  # (n, most, S, 3)
-            color = np.median(lines[:, 0], axis=1)[:, None, None, :]
-            even = (np.abs(lines - color).max(axis=3) < 24).mean(axis=2) > 0.97
-            edges.append(np.where(even.all(axis=1), 0, np.argmin(even, axis=1)))  # all even: no picture to frame
+            color = np.median(lines[:, 0], axis=1)[:, None, None, :].astype(np.float32)
+            edge = np.zeros(len(lines), np.intp)
+            begun = np.flatnonzero(_even(lines[:, :1], color)[:, 0])  # the others have no border at this side
+            even = _even(lines[begun], color[begun])
+            edge[begun] = np.where(even.all(axis=1), 0, np.argmin(even, axis=1))  # all even: no picture to frame
+            edges.append(edge)
     left, right, top, bottom = (edge / size for edge in edges)
     return np.stack([left, top, 1 - right, 1 - bottom], axis=1)
+
+
+def _even(lines: Thumbnails, color: Floats) -> NDArray[np.bool_]:
+    """Return which of some rows or columns, (n, m, S, 3), are of one colour, (n, m)."""
+    even: NDArray[np.bool_] = (np.abs(lines - color).max(axis=3) < 24).mean(axis=2) > 0.97
+    return even
 
 
 def _relative(a: Windows, b: Windows) -> Windows:

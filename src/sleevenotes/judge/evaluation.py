@@ -27,7 +27,7 @@ from sleevenotes.covers.genre_tree import close_upwards
 from sleevenotes.covers.groups import artists_of as artists_in, folds as fold_of
 from sleevenotes.covers.tasks import Task
 from sleevenotes.errors import EvaluationError, SleevenotesWarning
-from sleevenotes.judge import figures as judging, metrics
+from sleevenotes.judge import figures as judging, metrics, unseen
 from sleevenotes.judge.figures import Answers
 from sleevenotes.learn.abstention import Caution, risk_of
 from sleevenotes.learn.conformal import in_set
@@ -85,6 +85,7 @@ def evaluate(
     seed: int = 0,
     max_risk: float | None = None,
     coverage: float | None = None,
+    without_known: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Measure a model on one split, and write what came of it.
@@ -106,6 +107,8 @@ def evaluate(
         Where given, it is told what comes of answers up to this risk alone.
     coverage
         Of the sets of genres; 0.9 where not given, as far as the model has sets.
+    without_known
+        Leave covers out that the model knows (`judge.unseen`), and count them, instead of refusing the split.
 
     Returns
     -------
@@ -115,15 +118,17 @@ def evaluate(
     ------
     EvaluationError
         Where the split has no cover with a genre that the model knows, or has covers that the model learnt from.
+    ModelError
+        If the list of covers that the model learnt from is missing or damaged.
     """
-    covers = _judged(model, dataset, split)
-    _refuse_seen(model, covers, split)
+    covers, known = _unseen(model, dataset, _judged(model, dataset, split), split, without_known=without_known)
     if coverage is None and "sets" in model.card["calibration"]:
         coverage = judging.CAUTION.coverage
     ruled = Ruling(resamples, seed, model.caution(max_risk=max_risk, coverage=coverage))
     scored = score(model, covers, coverage=coverage, progress=progress)
     evaluation = _described(model, dataset, split) | _figures(scored, model, ruled)
     evaluation["artists"] = artists_of(model, covers)
+    evaluation |= _known_figures(scored, known, model, ruled)
     evaluation["calibration"] = _calibration(model)
     evaluation["folds"] = None
     if folds:
@@ -227,13 +232,15 @@ def verdict(evaluation: Mapping[str, Any]) -> str:
             f"These are the covers of {evaluation['split']}, from which the model learnt or was chosen: "
             "what it does here is no measure of what it will do elsewhere."
         )
-    return judging.verdict(evaluation, artists=evaluation["artists"])
+    said = judging.verdict(evaluation, artists=evaluation["artists"])
+    about_known = unseen.words(evaluation["known"], evaluation["without_known"], _headline(evaluation["task"]))
+    return f"{said} {about_known}".rstrip()
 
 
 def artists_of(model: Model, covers: Dataset) -> str:
     """Return `apart` where no artist was learnt from, `shared` where some was, `unknown` where few are known."""
     found = [artists_in(cell) for cell in covers.column("artist")]
-    learnt = {artist for row in model.learnt_from for artist in artists_in(row["artist"])}
+    learnt = model.known.keys("artist")
     known = sum(1 for artists in found if artists)
     if not learnt or known < len(covers) / 2:
         return "unknown"
@@ -260,19 +267,66 @@ def _judged(model: Model, dataset: Dataset, split: str) -> Dataset:
     return judged
 
 
-def _refuse_seen(model: Model, covers: Dataset, split: str) -> None:
-    """Refuse to call covers a test from which the model learnt, as when the dataset was split again since."""
+class _Known(NamedTuple):
+    """What is said of covers that the model knows, and which of those that are judged may be among them, (n,)."""
+
+    told: dict[str, Any] | None
+    kept: NDArray[np.bool_]
+
+
+def _unseen(
+    model: Model, dataset: Dataset, covers: Dataset, split: str, *, without_known: bool
+) -> tuple[Dataset, _Known]:
+    """Return the covers that are a test of a model, and what is said of the others.
+
+    Raises
+    ------
+    EvaluationError
+        If the model knows some of them, unless these are to be left out; or if none is left.
+    """
     if split in ("train", "valid"):
-        return
-    learnt = {row["sha256"] for row in model.learnt_from}
-    seen = sum(digest in learnt for digest in covers.digests)
-    if seen:
-        raise EvaluationError(
-            str(covers.folder),
-            f"the model learnt from {seen:,} of these {len(covers):,} covers",
-            "covers it has never seen",
-            "Train it again on this split, or judge it with --split test" if split == "all" else "Train it again",
-        )
+        return covers, _Known(None, np.zeros(len(covers), dtype=bool))
+    found = unseen.matches(model, dataset, covers)
+    if not without_known:
+        unseen.refuse(found, covers, whole=split == "all")
+    left_out = found.refused
+    if left_out.all():
+        known = f"the model knows all of these {len(covers):,} covers"
+        raise EvaluationError(str(covers.folder), known, "covers it has never seen", "Train the model again")
+    return covers.where(~left_out), _Known(unseen.described(found, left_out), found.known[~left_out])
+
+
+def _known_figures(scored: Scored, known: _Known, model: Model, ruled: Ruling) -> dict[str, Any]:
+    """Return what `evaluation.json` says of known covers, with figures on all others if some were kept."""
+    if not known.kept.any():
+        return {"known": known.told, "without_known": None}
+    rest = part_of(scored, ~known.kept)
+    without: dict[str, Any] = {"n": len(rest.covers), "groups": len(set(rest.answers.groups))}
+    if len(rest.covers):
+        figures = _figures(rest, model, ruled)
+        without |= {name: figures[name] for name in TOLD if name in figures}
+        without["baselines"] = {name: each[_headline(model.task)] for name, each in figures["baselines"].items()}
+    return {"known": known.told, "without_known": without}
+
+
+def part_of(scored: Scored, chosen: NDArray[np.bool_]) -> Scored:
+    """Return what was said of some of the covers, those for which `chosen`, (n,), is true."""
+    answers = scored.answers
+    groups = [group for group, is_chosen in zip(answers.groups, chosen, strict=True) if is_chosen]
+    some = Answers(
+        np.asarray(answers.truth)[chosen],
+        answers.proba[chosen],
+        groups,
+        None if answers.uncalibrated is None else answers.uncalibrated[chosen],
+        None if answers.sets is None else answers.sets[chosen],
+        None if answers.risk is None else answers.risk[chosen],
+    )
+    baselines = {name: proba[chosen] for name, proba in scored.baselines.items()}
+    return Scored(scored.covers.where(chosen), some, baselines, scored.fold[chosen])
+
+
+def _headline(task: str) -> str:
+    return "label_ranking_ap" if task == "multi" else "accuracy"
 
 
 def _described(model: Model, dataset: Dataset, split: str) -> dict[str, Any]:
@@ -397,7 +451,7 @@ def _unknown(scored: Scored, task: Task) -> list[str]:
 
 
 def _log(model: Model, evaluation: Mapping[str, Any]) -> None:
-    headline = "label_ranking_ap" if model.task == "multi" else "accuracy"
+    headline = _headline(model.task)
     line = {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "split": evaluation["split"],
@@ -441,6 +495,13 @@ TOLD = {
 def figure_rows(evaluation: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """Return a row a figure: what it is, its value, its interval; those pooled over folds after the others."""
     rows = _rows(evaluation)
+    without = evaluation.get("without_known")
+    if without:
+        rows += [
+            ("", "", ""),
+            ("without covers it may know", f"{without['n']:,} covers", f"{without['groups']:,} groups"),
+        ]
+        rows += [(what, *_value_and_interval(without[name])) for name, what in TOLD.items() if name in without]
     if evaluation["folds"]:
         pooled = evaluation["folds"]
         rows.append(("", "", ""))

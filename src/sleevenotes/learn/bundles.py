@@ -2,8 +2,9 @@
 
 A bundle is a folder with one ONNX graph, covers in and calibrated proba out, and `sleevenotes.json`, which tells all
 else that a program needs: genres, how a cover becomes pixels, and the calibration's risk and limits. In a folder for
-the Hugging Face hub the same is told in `config.json`. A `Bundle` answers like the model that it was made from;
-it has no head or network that could be looked into, and does not tell which covers it was learnt from.
+the Hugging Face hub the same is told in `config.json`. A `Bundle` answers like the model that it was made from, and it
+recognises the covers that the model learnt from by the digests and hashes in `learnt_from.csv`, which names no artist
+or release. It has no head or network that could be looked into.
 
 Nothing here imports torch, scikit-learn or the library that writes ONNX.
 """
@@ -31,7 +32,7 @@ from sleevenotes.learn.onnx import OUTPUT, OnnxNetwork
 FORMAT = 1
 GRAPH_NAME = "model.onnx"
 PROBA, LOGITS, FEATURES = "proba", "logits", OUTPUT
-NEEDED = ("name", "task", "genres", "tree", "calibration", "preprocessing", "graph")
+NEEDED = ("name", "task", "genres", "tree", "calibration", "preprocessing", "graph", "learnt_from")
 AGAIN = "Export the model again"
 
 
@@ -101,17 +102,6 @@ class Bundle(Model):
         """What gives the graph's features."""
         return NetworkExtractor(self.graph, self.size_px)
 
-    @cached_property
-    def learnt_from(self) -> list[dict[str, str]]:
-        """Nothing, as a bundle does not tell it.
-
-        Raises
-        ------
-        ModelError
-            In any case.
-        """
-        raise self._refusal("a bundle, which does not tell the covers that it was learnt from")
-
     @property
     def baseline(self) -> None:
         """None: a bundle travels alone."""
@@ -123,6 +113,9 @@ class Bundle(Model):
     def asked(self, covers: NDArray[np.uint8]) -> Floats:
         """Return calibrated proba, (n, K), as the graph itself gives them to whatever runs it."""
         return np.asarray(self.graph.output(PROBA, covers), dtype=np.float64)
+
+    def _how_to_get_back(self, name: str) -> str:
+        return f"Copy {name} back from where you have it, or export the model again"
 
     def _refusal(self, found: str) -> ModelError:
         return ModelError(str(self.folder), found, "a model", "Name the model that it was exported from")

@@ -41,6 +41,7 @@ from sleevenotes.learn.extractors import (
     ViewedExtractor,
 )
 from sleevenotes.learn.graphs import Graph
+from sleevenotes.learn.known import LEARNT_NAME
 from sleevenotes.learn.model import BATCH, WEIGHTS_NAME, Model, read_weights
 from sleevenotes.learn.networks import rebuilt
 from sleevenotes.learn.onnx import INPUT, OnnxNetwork, first_line
@@ -161,6 +162,7 @@ def card_of(model: Model) -> dict[str, Any]:
         "tree": list(model.card.get("tree") or ()),
         "preprocessing": {"size_px": model.size_px, **PREPROCESSING},
         "calibration": model.card["calibration"],
+        "learnt_from": {"file": LEARNT_NAME, **model.known.without_names().card},
         "graph": {
             "file": GRAPH_NAME,
             "inputs": {INPUT: pixels},

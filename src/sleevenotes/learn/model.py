@@ -8,7 +8,7 @@ weights.safetensors `head.weight` (K, D), `head.bias` (K,), and the network's pa
 network.onnx        the network as it predicts: covers, uint8 (n, S, S, 3), to features (n, D)
 parts/              the networks of a composed model, `NAME.onnx` each, instead of one
 history.csv         loss and accuracy of both sides after each epoch, where there were epochs
-learnt_from.csv     SHA-256 and artist of every cover in train and valid: no test may hold one of them
+learnt_from.csv     what is remembered of every cover in train and valid, by which it is recognised (`learn.known`)
 scorings.jsonl      a line each time that `evaluate` scored a split with it
 color/              the colour baseline, a model of its own, trained on the same covers
 =================== =====================================================================================
@@ -19,13 +19,12 @@ scikit-learn, so that predicting starts quickly.
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +39,7 @@ from sleevenotes.learn.abstention import Caution
 from sleevenotes.learn.calibration import Floats, calibrated as calibrated_proba
 from sleevenotes.learn.extractors import ColorExtractor, ComposedExtractor, NetworkExtractor, built
 from sleevenotes.learn.heads import Head
+from sleevenotes.learn.known import LEARNT_NAME, LearntCovers
 
 FORMAT = 1
 CARD_NAME = "model.json"
@@ -47,7 +47,6 @@ WEIGHTS_NAME = "weights.safetensors"
 NETWORK_NAME = "network.onnx"
 HISTORY_NAME = "history.csv"
 CHECKPOINT_NAME = "checkpoint.safetensors"
-LEARNT_NAME = "learnt_from.csv"
 SCORINGS_NAME = "scorings.jsonl"
 EVALUATION_NAME = "evaluation.json"  # what `evaluate` writes beside a model, or in the folder around it
 BASELINE_NAME = "color"
@@ -70,11 +69,15 @@ class Prediction:
         (K,), in the order of the model's genres; None where the cover can't be read.
     error
         Why it can't be read; None where it can.
+    known
+        `same file as a training cover` or `near-duplicate of a training cover`, about which the model's answer proves
+        nothing; None for a cover that the model does not know.
     """
 
     file: str
     proba: Floats | None
     error: str | None
+    known: str | None = None
 
     def top(self, genres: tuple[str, ...], count: int = 3) -> list[tuple[str, float]]:
         """Return the likeliest genres and their proba, likeliest first."""
@@ -196,13 +199,39 @@ class Model:
         return sha256((self.folder / CARD_NAME).read_bytes())
 
     @cached_property
+    def known(self) -> LearntCovers:
+        """The covers that it learnt from, to recognise one of them.
+
+        Raises
+        ------
+        ModelError
+            If `learnt_from.csv` is not the file that was written with the model.
+        """
+        return LearntCovers.read(self.folder / LEARNT_NAME, self.card, cure=self._how_to_get_back(LEARNT_NAME))
+
+    @property
     def learnt_from(self) -> list[dict[str, str]]:
-        """The covers of train and valid: `sha256`, `artist` (as `covers.groups.artists_of` gives them) and `split`."""
-        path = self.folder / LEARNT_NAME
-        if not path.is_file():
-            raise ModelError(str(path), "not there", cure="Train the model again")
-        with path.open(encoding="utf-8", newline="") as file:
-            return list(csv.DictReader(file))
+        """A row for each cover of train and valid, with the columns of `learnt_from.csv` (`learn.known`)."""
+        return self.known.rows
+
+    def _how_to_get_back(self, name: str) -> str:
+        if self.folder == BOX:
+            return "Install sleevenotes again"
+        train = " ".join(["sleevenotes train DATASET", *self._options, "-o", str(self.folder)])
+        return (
+            f"Copy {name} back from where you have it, or run `{train} --resume` with the dataset that the model was "
+            "trained on, which writes the file again if that dataset is unchanged; otherwise train the model again"
+        )
+
+    @property
+    def _options(self) -> list[str]:
+        """The options of `train` that give a model of its kind."""
+        backbone, ladder = self.card.get("backbone") or {}, self.card.get("ladder") or {}
+        named = ["--backbone", str(backbone.get("name"))] if self.name == "backbone" else ["--model", self.name]
+        if ladder.get("budget_s"):
+            named += ["--budget", f"{ladder['budget_s']:g}s"]
+        named += ["--finetune"] if self.finetuned else []
+        return named + (["--seed", str(self.card["seed"])] if self.card.get("seed") else [])
 
     def logits(self, covers: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return logits, (n, K), of covers, (n, S, S, 3) at the model's size."""
@@ -242,22 +271,32 @@ class Model:
             told = list(names)
         else:
             told = [str(one) if isinstance(one, Path) else f"cover {at}" for at, one in enumerate(sources, start=1)]
-        waiting: list[tuple[str, NDArray[np.uint8] | CoverError]] = []
+        waiting: list[_Waiting] = []
         for index, pixels in iter_covers(sources, size_px=self.size_px):
-            waiting.append((told[index], pixels))
+            waiting.append(_Waiting(told[index], sources[index], pixels))
             if len(waiting) == BATCH:
                 yield from self._answers(waiting)
                 waiting = []
         yield from self._answers(waiting)
 
-    def _answers(self, waiting: list[tuple[str, NDArray[np.uint8] | CoverError]]) -> Iterator[Prediction]:
-        readable = [pixels for _, pixels in waiting if not isinstance(pixels, CoverError)]
-        rows = iter(self.asked(np.stack(readable))) if readable else iter(())
-        for name, pixels in waiting:
+    def _answers(self, waiting: list[_Waiting]) -> Iterator[Prediction]:
+        readable = [(one.pixels, one.source) for one in waiting if not isinstance(one.pixels, CoverError)]
+        covers, sources = [pixels for pixels, _ in readable], [source for _, source in readable]
+        rows = iter(self.asked(np.stack(covers))) if readable else iter(())
+        marks = iter(self.known.marks(covers, sources))
+        for name, _, pixels in waiting:
             if isinstance(pixels, CoverError):
                 yield Prediction(name, None, pixels.about(name).sentence)
             else:
-                yield Prediction(name, next(rows), None)
+                yield Prediction(name, next(rows), None, next(marks))
+
+
+class _Waiting(NamedTuple):
+    """A cover that is to be shown to a model: its name, its file or bytes, and its pixels or why there are none."""
+
+    name: str
+    source: Path | bytes
+    pixels: NDArray[np.uint8] | CoverError
 
 
 def read_card(folder: Path) -> dict[str, Any]:

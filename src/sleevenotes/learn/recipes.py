@@ -63,6 +63,7 @@ from sleevenotes.learn.saving import (
     network_card,
     parameters_of,
     refuse_foreign,
+    restore_learnt,
     save,
 )
 from sleevenotes.learn.tuning import Tuning
@@ -230,6 +231,8 @@ def train(dataset: Dataset, name: str, out: Path, options: Options | None = None
     refuse_foreign(out)
     with writing(out, "train"):
         if options.resume and _is_trained(out, name, sides, options):
+            for path in restore_learnt(out, sides):
+                options.say(f"{path} was missing or damaged, and is written again")
             options.say(f"{out} is trained already")
             return Model.load(out)
         if name in ("mobilenet", "backbone", "distilled") and not options.backbone_of:
@@ -556,6 +559,7 @@ def _is_trained(out: Path, name: str, sides: Sides, options: Options) -> bool:
         return False
     same = {
         "name": card["name"] == name,
+        "learnt_from": "learnt_from" in card,
         "seed": card["seed"] == options.seed,
         "task": (card["task"], tuple(card["genres"])) == (sides.task.kind, sides.task.genres),
         "tree": card.get("tree", []) == [list(pair) for pair in sides.task.tree],

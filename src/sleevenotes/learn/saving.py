@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import platform
 import shutil
 from collections.abc import Sequence
@@ -15,20 +14,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sleevenotes.covers.dataset import SEPARATOR
 from sleevenotes.covers.files import replacing, sweep, write_json
-from sleevenotes.covers.groups import artists_of
+from sleevenotes.covers.hashing import kept_hashes
 from sleevenotes.errors import ModelError
 from sleevenotes.learn.calibration import calibrate
 from sleevenotes.learn.extractors import NetworkExtractor
 from sleevenotes.learn.heads import Head
+from sleevenotes.learn.known import LEARNT_NAME, LearntCovers, artist_cell, learnt_covers, release_keys_of, source_key
 from sleevenotes.learn.model import (
     BASELINE_NAME,
     CARD_NAME,
     CHECKPOINT_NAME,
     FORMAT,
     HISTORY_NAME,
-    LEARNT_NAME,
     NETWORK_NAME,
     SCORINGS_NAME,
     WEIGHTS_NAME,
@@ -86,7 +84,8 @@ def save(made: Made, name: str, sides: Sides, out: Path, options: Options) -> No
     tensors |= made.parameters
     with replacing(out / WEIGHTS_NAME) as partial:
         save_file({key: np.ascontiguousarray(value) for key, value in tensors.items()}, partial)
-    _write_learnt(out / LEARNT_NAME, sides)
+    learnt = learnt_from(sides)
+    write_learnt(out, learnt)
     card = {
         "format": FORMAT,
         "name": name,
@@ -106,6 +105,7 @@ def save(made: Made, name: str, sides: Sides, out: Path, options: Options) -> No
         "seed": options.seed,
         "versions": _versions(),
         "dataset": _dataset_card(sides),
+        "learnt_from": learnt.card,
     }
     write_json(out / CARD_NAME, card)  # last: a folder with a card is a whole model
 
@@ -118,13 +118,48 @@ def _calibration(made: Made, sides: Sides) -> dict[str, Any]:
     return calibrate(made.logits, truth, task=sides.task, groups=groups, source="out of fold")
 
 
-def _write_learnt(path: Path, sides: Sides) -> None:
-    with replacing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(["sha256", "artist", "split"])
-        for side in (sides.train, sides.valid):
-            for digest, artist, split in zip(side.digests, side.column("artist"), side.column("split"), strict=True):
-                table.writerow([digest, SEPARATOR.join(artists_of(artist)), split])
+def learnt_from(sides: Sides) -> LearntCovers:
+    """Return what a model is to remember of the covers in train and valid."""
+    digests, hashes, splits = [], [], []
+    names: dict[str, list[str]] = {"artist": [], "release": [], "source": []}
+    for side in (sides.train, sides.valid):
+        digests += side.digests
+        hashes.append(kept_hashes(side.cache, side.digests, side.paths)[:, 0])
+        splits += side.column("split")
+        artists, albums, releases, sources = map(side.column, ("artist", "album", "release", "source"))
+        names["artist"] += map(artist_cell, artists)
+        names["release"] += release_keys_of(artists, albums, releases)
+        names["source"] += map(source_key, sources, side.file_names)
+    return learnt_covers(digests, np.concatenate(hashes), splits, names)
+
+
+def write_learnt(out: Path, learnt: LearntCovers) -> None:
+    """Write `learnt_from.csv` into a model's folder."""
+    with replacing(out / LEARNT_NAME) as partial:
+        partial.write_bytes(learnt.data)
+
+
+def restore_learnt(out: Path, sides: Sides) -> list[Path]:
+    """Write `learnt_from.csv` again where it is missing or damaged, and return the files that were written.
+
+    A model's folder and that of its baseline are looked at. The file is written only if these covers give the very one
+    that belongs to the model.
+    """
+    restored: list[Path] = []
+    learnt: LearntCovers | None = None
+    for folder in (out, out / BASELINE_NAME):
+        path = folder / LEARNT_NAME
+        if not (folder / CARD_NAME).is_file():
+            continue
+        card = read_card(folder)
+        try:
+            LearntCovers.read(path, card, cure="")
+        except ModelError:
+            learnt = learnt or learnt_from(sides)
+            if learnt.card == card.get("learnt_from"):
+                write_learnt(folder, learnt)
+                restored.append(path)
+    return restored
 
 
 def _dataset_card(sides: Sides) -> dict[str, Any]:

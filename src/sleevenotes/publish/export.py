@@ -4,13 +4,14 @@
 bundle                       what
 ============================ =========================================================================================
 model.onnx                   covers, uint8 (n, S, S, 3), to calibrated proba, float32 (n, K): `learn.exporting`
+learnt_from.csv              SHA-256 and perceptual hash of each training cover, by which one is recognised
 sleevenotes.json             genres, how a cover becomes pixels, calibration with its risk and limits, the check
 ============================ =========================================================================================
 
 For the hub, `sleevenotes.json` is called `config.json`, and there are `README.md` (the model card),
 `preprocessor_config.json`, and `model.safetensors`: the head and the networks' parameters as arrays. Nothing is
-uploaded, no cover and no name of one is in either. The file that tells what a folder is comes last, so a folder that
-has it is whole.
+uploaded; no cover and no name of one, of an artist or of a release is in either. The file that tells what a folder is
+comes last, so a folder that has it is whole.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from sleevenotes.covers.swapping import finish_swap, rebuilding
 from sleevenotes.errors import DatasetError, EvaluationError, ModelError, StoreBusy
 from sleevenotes.learn.bundles import GRAPH_NAME
 from sleevenotes.learn.exporting import Checked, Exported, exported
+from sleevenotes.learn.known import LEARNT_NAME
 from sleevenotes.learn.model import (
     BUNDLE_NAME,
     CONFIG_NAME,
@@ -91,6 +93,7 @@ def export_bundle(model: Model, out: Path, *, covers: Path | None = None) -> Wri
     made = exported(model, covers)
     with _rewritten(out, BUNDLE_NAME) as building:
         _write_bytes(building / GRAPH_NAME, made.graph)
+        _write_bytes(building / LEARNT_NAME, model.known.without_names().data)
         write_json(building / BUNDLE_NAME, made.told)
     return Written(out, made.checked, len(made.graph))
 
@@ -133,6 +136,7 @@ def export_hub(
 
 def _write_hub(out: Path, model: Model, made: Exported, card: str) -> None:
     _write_bytes(out / GRAPH_NAME, made.graph)
+    _write_bytes(out / LEARNT_NAME, model.known.without_names().data)
     # as it is: the head, and the parameters of each network that is known in torch
     _write_bytes(out / TENSORS_NAME, (model.folder / WEIGHTS_NAME).read_bytes())
     _write_bytes(out / README_NAME, card.encode())
@@ -234,7 +238,7 @@ def _refuse_foreign(out: Path, telling: str) -> None:
 @contextmanager
 def _rewritten(out: Path, telling: str) -> Iterator[Path]:
     """Give a folder to write an export to, which replaces an earlier one once it is whole."""
-    owned = (GRAPH_NAME, TENSORS_NAME, README_NAME, PREPROCESSOR_NAME, telling)
+    owned = (GRAPH_NAME, LEARNT_NAME, TENSORS_NAME, README_NAME, PREPROCESSOR_NAME, telling)
     cure = "Make room or give yourself the right to write there, or name another with -o"
     try:
         with rebuilding(out, "export", owned=owned, last=(telling,)) as building:

@@ -1,8 +1,8 @@
 """What `predict` reads and prints: covers in, exactly one line a cover out, in order.
 
 Command line and API say the same of a cover (`as_mapping`): its likeliest genres, the risk that the first one is wrong,
-`cant_tell` if that risk is too great to name one, and, if a coverage is asked for, the `set` of genres that holds the
-right one that often.
+`cant_tell` if that risk is too great to name one, if a coverage is asked for, the `set` of genres that holds the right
+one that often, and, if the model learnt from this cover or a near-duplicate of it, how it is `known`.
 """
 
 from __future__ import annotations
@@ -181,8 +181,9 @@ def as_mapping(
     -------
     dict
         `file`; `genres`, each with `genre` and `proba`, likeliest first, also if `cant_tell` says why none of them
-        should be relied on; `risk`, 0 to 1; `cant_tell` and `set`, each None if there is none; and `error`, which says
-        why a cover can't be read, None otherwise.
+        should be relied on; `risk`, 0 to 1; `cant_tell` and `set`, each None if there is none; `known`, which says how
+        the model knows a cover that it learnt from, None for any other; and `error`, which says why a cover can't be
+        read, None otherwise.
     """
     told: dict[str, Any] = {"file": prediction.file, "genres": [], "risk": None, "cant_tell": None, "set": None}
     if prediction.proba is not None:
@@ -193,7 +194,7 @@ def as_mapping(
             "cant_tell": caution.doubt(prediction.proba),
             "set": caution.genres(prediction.proba, tuple(genres)),
         }
-    return told | {"error": prediction.error}
+    return told | {"known": prediction.known, "error": prediction.error}
 
 
 def write_json_lines(
@@ -215,7 +216,7 @@ def write_csv(
     top = min(top, len(genres))
     columns = [column for place in range(1, top + 1) for column in (f"genre {place}", f"proba {place}")]
     table = csv.writer(out, lineterminator="\n")
-    table.writerow(["file", *columns, "risk", "cant_tell", "set", "error"])
+    table.writerow(["file", *columns, "risk", "cant_tell", "set", "known", "error"])
     failed = 0
     for prediction in predictions:
         answer = as_mapping(prediction, genres, caution, top)
@@ -223,7 +224,8 @@ def write_csv(
         cells += [""] * (2 * top - len(cells))
         risk = "" if answer["risk"] is None else f"{answer['risk']:.6f}"
         among = SEPARATOR.join(answer["set"] or ())
-        table.writerow([prediction.file, *cells, risk, answer["cant_tell"] or "", among, prediction.error or ""])
+        cells += [risk, answer["cant_tell"] or "", among, answer["known"] or "", answer["error"] or ""]
+        table.writerow([prediction.file, *cells])
         failed += prediction.error is not None
     return failed
 
@@ -240,6 +242,8 @@ def write_table(
             words = f"can't tell ({answer['cant_tell']}): {words}"
         if answer["set"]:
             words += f"   {{{', '.join(answer['set'])}}}"
+        if answer["known"]:
+            words += f"   [{answer['known']}: this answer proves nothing]"
         if prediction.error:
             words = prediction.error.removeprefix(f"{prediction.file}: ")
         print(f"{prediction.file}   {words}", file=out)

@@ -152,8 +152,10 @@ class WholeCover(CoverRow):
     risk: float | None = Field(description="How likely the first of them is wrong.", examples=[0.36])
     cant_tell: str | None = Field(description="Why no genre is named, where none is.", examples=[None])
     error: str | None = Field(description="Why the cover can't be read, where it can't.", examples=[None])
-    learnt_from: bool | None = Field(
-        description="Whether the model learnt from it, so that its answer proves nothing; null where it doesn't say."
+    known: str | None = Field(
+        description="`same file as a training cover` or `near-duplicate of a training cover`: the model learnt from "
+        "it, so that its answer proves nothing. Null for any other cover.",
+        examples=[None],
     )
     changes: list[LoggedChange] = Field(description="Of this cover, the newest first.")
 
@@ -279,9 +281,8 @@ def whole_cover(holdings: HoldingsHere, id: CoverId) -> dict[str, Any]:
     holdings.settle()
     row, shelf = holdings.row(id), holdings.shelf()
     dataset = shelf.dataset
-    name, digest = dataset.file_names[row], dataset.column("sha256")[row]
+    name = dataset.file_names[row]
     width, height = (dataset.covers[side][row] for side in ("width", "height"))
-    learnt_from = holdings.service.learnt_from
     return (
         told_of(shelf, row)
         | _said_now(holdings, row)
@@ -289,7 +290,6 @@ def whole_cover(holdings: HoldingsHere, id: CoverId) -> dict[str, Any]:
             "source": dataset.column("source")[row],
             "width": width,
             "height": height,
-            "learnt_from": digest in learnt_from if learnt_from is not None and digest else None,
             "changes": [each for each in _log(dataset.folder) if each["file_name"] == name],
         }
     )
@@ -417,13 +417,14 @@ def _said_now(holdings: Holdings, row: int) -> dict[str, Any]:
         upload = _read(holdings, row)
         pixels = resize(decode(upload.data, where=upload.name), model.size_px)
     except CoverError as error:
-        return {"genres_proba": [], "risk": None, "cant_tell": None, "error": error.sentence}
+        return {"genres_proba": [], "risk": None, "cant_tell": None, "known": None, "error": error.sentence}
     proba = model.proba(model.logits(pixels[None]))[0]
     likeliest = Prediction(upload.name, proba, None).top(model.genres, len(model.genres))
     return {
         "genres_proba": [{"genre": genre, "proba": share} for genre, share in likeliest],
         "risk": caution.risk(proba),
         "cant_tell": caution.doubt(proba),
+        "known": model.known.marks([pixels], [upload.data])[0],
         "error": None,
     }
 

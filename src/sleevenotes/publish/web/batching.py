@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 from fastapi import Depends, Request
@@ -128,6 +128,20 @@ def _tell(future: asyncio.Future[Any], tell: Callable[[Any], None], told: Any) -
         future.get_loop().call_soon_threadsafe(settle)
 
 
+class Looked(NamedTuple):
+    """A cover as the model gets it, (S, S, 3), and how the model knows it, if it learnt from it."""
+
+    pixels: Pixels
+    known: str | None
+
+
+class Answer(NamedTuple):
+    """What a model says of a cover, (K,), and how it knows it, if it learnt from it."""
+
+    proba: Floats
+    known: str | None
+
+
 class Desk:
     """Where requests hand in their covers.
 
@@ -145,7 +159,7 @@ class Desk:
         self.service, self.limits, self.metrics = service, limits, metrics
         self.room = Room(limits.max_memory_bytes)
         self._at_work = 0
-        self._decoders: Lane[Upload, Pixels | CoverError] = Lane(self._decoded, threads=cores(), waiting=limits.waiting)
+        self._decoders: Lane[Upload, Looked | CoverError] = Lane(self._decoded, threads=cores(), waiting=limits.waiting)
         self._model: Lane[Pixels, Floats] = Lane(self._proba, batch=BATCH, waiting=limits.waiting)
         self._slow: Lane[Callable[[], Any], Any] = Lane(
             lambda jobs: [job() for job in jobs], threads=SLOW_THREADS, waiting=SLOW_WAITING
@@ -185,12 +199,12 @@ class Desk:
         finally:
             self.room.give(form.taken)
 
-    async def proba(self, uploads: Sequence[Upload]) -> list[Floats | CoverError]:
-        """Return what the model says of each cover, (K,), or why it can't be read."""
+    async def answers(self, uploads: Sequence[Upload]) -> list[Answer | CoverError]:
+        """Return what the model says of each cover, or why it can't be read."""
         async with self._in_time():
             decoded = await self._decoders.do(uploads)
-            rows = iter(await self._model.do([pixels for pixels in decoded if not isinstance(pixels, CoverError)]))
-        answers = [pixels if isinstance(pixels, CoverError) else next(rows) for pixels in decoded]
+            rows = iter(await self._model.do([one.pixels for one in decoded if not isinstance(one, CoverError)]))
+        answers = [one if isinstance(one, CoverError) else Answer(next(rows), one.known) for one in decoded]
         unreadable = sum(isinstance(answer, CoverError) for answer in answers)
         self.metrics.covers("unreadable", unreadable)
         self.metrics.covers("answered", len(answers) - unreadable)
@@ -216,8 +230,16 @@ class Desk:
         except TimeoutError as cause:
             raise busy(f"no answer within {self.limits.answer_s:g} s") from cause
 
-    def _decoded(self, uploads: Sequence[Upload]) -> list[Pixels | CoverError]:
-        return [squeezed(upload, self.service.model.size_px, self.limits) for upload in uploads]
+    def _decoded(self, uploads: Sequence[Upload]) -> list[Looked | CoverError]:
+        model = self.service.model
+        found: list[Looked | CoverError] = []
+        for upload in uploads:
+            pixels = squeezed(upload, model.size_px, self.limits)
+            if isinstance(pixels, CoverError):
+                found.append(pixels)
+            else:
+                found.append(Looked(pixels, model.known.marks([pixels], [upload.data])[0]))
+        return found
 
     def _proba(self, covers: Sequence[Pixels]) -> list[Floats]:
         model = self.service.model
@@ -251,6 +273,7 @@ def unsqueezed(upload: Upload, limits: Limits) -> Pixels:
 
 def warm_up(model: Model) -> None:
     """Ask a model about one black cover."""
+    _ = model.known.hashes
     model.proba(model.logits(np.zeros((1, model.size_px, model.size_px, 3), dtype=np.uint8)))
 
 

@@ -28,6 +28,8 @@ from sleevenotes.covers.tasks import Task
 from sleevenotes.errors import CoverError, DatasetError, SleevenotesError, SplitError, StoreBusy, did_you_mean
 from sleevenotes.judge.people import Answers
 from sleevenotes.judge.players import rate, resampled_players, too_few
+from sleevenotes.judge.unseen import known_pictures
+from sleevenotes.learn.model import Model
 from sleevenotes.publish.web.problems import Problem, documented, unknown
 from sleevenotes.publish.web.service import Service, ServiceHere
 
@@ -168,8 +170,8 @@ class Deck:
     strata: NDArray[np.intp]
 
     @classmethod
-    def of(cls, dataset: Dataset, learnt: frozenset[str]) -> Deck:
-        """Return the deck of a dataset, without covers that a model learnt from, told by their SHA-256.
+    def of(cls, dataset: Dataset, model: Model) -> Deck:
+        """Return the deck of a dataset, without covers that a model learnt from, and without near-duplicates of them.
 
         Raises
         ------
@@ -177,10 +179,11 @@ class Deck:
             Where the dataset is not split, or has no cover to play with.
         """
         task, test = Task.of(dataset), dataset.in_split("test")
+        test = test.where(~known_pictures(model, dataset, test))
         firsts: dict[str, tuple[str, str]] = {}  # of each set of equal files, the first: its name and genre
         for name, digest, genres in zip(test.file_names, test.digests, test.genre_lists, strict=True):
             truth = truth_in_words(task, genres) if task.answerable([genres])[0] else ()
-            if truth and digest not in learnt:
+            if truth:
                 firsts.setdefault(digest, (name, truth[0]))
         if not firsts:
             cure = f"Run `sleevenotes split {dataset.folder}`, and serve a model that was trained on that"
@@ -241,7 +244,7 @@ class Game:
         with self._lock:
             if self._deck is None or self._deck.dataset is not dataset:
                 try:
-                    self._deck = Deck.of(dataset, self.service.learnt_from or frozenset())
+                    self._deck = Deck.of(dataset, self.service.model)
                 except SplitError as error:
                     raise Problem("conflict", error) from error
             return self._deck

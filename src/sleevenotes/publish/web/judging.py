@@ -21,10 +21,9 @@ from sleevenotes.covers.images import Pixels, encode, resize
 from sleevenotes.errors import CoverError
 from sleevenotes.judge.similar import TOP, as_mapping
 from sleevenotes.learn.abstention import Caution
-from sleevenotes.learn.calibration import Floats
 from sleevenotes.learn.model import Prediction
 from sleevenotes.publish.predictions import as_mapping as prediction_mapping
-from sleevenotes.publish.web.batching import DeskHere, unsqueezed
+from sleevenotes.publish.web.batching import Answer, DeskHere, unsqueezed
 from sleevenotes.publish.web.browsing import names_under
 from sleevenotes.publish.web.limits import Limits
 from sleevenotes.publish.web.metrics import CONTENT_TYPE, Metrics
@@ -62,6 +61,7 @@ class CoverPrediction(BaseModel):
                     "risk": 0.36,
                     "cant_tell": None,
                     "set": None,
+                    "known": None,
                     "error": None,
                 }
             ]
@@ -74,6 +74,11 @@ class CoverPrediction(BaseModel):
     cant_tell: str | None = Field(description="Why no genre is named, where none is.", examples=[None])
     set: list[str] | None = Field(
         description="Where a coverage is asked for: genres, of which one is right so often.", examples=[None]
+    )
+    known: str | None = Field(
+        description="`same file as a training cover` or `near-duplicate of a training cover`: the model learnt from "
+        "it, so that its answer proves nothing. Null for any other cover.",
+        examples=[None],
     )
     error: str | None = Field(description="Why the cover can't be read, where it can't.", examples=[None])
 
@@ -92,6 +97,7 @@ class CoverExplanation(BaseModel):
     file: str = Field(examples=["abba.jpg"])
     genre: str = Field(description="The genre that the map is for.", examples=["pop"])
     proba: float = Field(ge=0, le=1, description="How likely the model finds it.")
+    known: str | None = Field(description="As in the answer of `predict`.", examples=[None])
     predicted: str = Field(description="The genre that it finds likeliest.", examples=["pop"])
     mapped: float = Field(ge=0, le=1, description="How much of what tells covers apart for the model is on the map.")
     cover: str = Field(description="The cover, as a data: URL.", examples=["data:image/jpeg;base64,/9j/4AAQ…"])
@@ -195,7 +201,7 @@ async def predict(
     """
     caution = service.caution(max_risk, coverage)
     async with desk.uploads(request) as uploads:
-        answers = await desk.proba(uploads)
+        answers = await desk.answers(uploads)
         if isinstance(answers[0], CoverError) and all(isinstance(answer, CoverError) for answer in answers):
             raise of_error(answers[0])
         names = [upload.name for upload in uploads]
@@ -304,6 +310,7 @@ def explanation(service: Service, upload: Upload, limits: Limits, *, genre: str 
         "file": upload.name,
         "genre": asked,
         "proba": float(proba[index]),
+        "known": service.model.known.marks([covers[0]], [upload.data])[0],
         "predicted": predicted,
         "mapped": round(explainer.mapped, 4),
         "cover": data_url(shown, "jpeg"),
@@ -349,12 +356,12 @@ def data_url(pixels: Pixels, format: str) -> str:
 
 
 def _told(
-    name: str, answer: Floats | CoverError, genres: tuple[str, ...], caution: Caution, top: int | None
+    name: str, answer: Answer | CoverError, genres: tuple[str, ...], caution: Caution, top: int | None
 ) -> dict[str, Any]:
     """Return what is said of one cover, as `CoverPrediction` has it."""
     if isinstance(answer, CoverError):
         return prediction_mapping(Prediction(name, None, answer.sentence), genres, caution)
-    return prediction_mapping(Prediction(name, answer, None), genres, caution, top)
+    return prediction_mapping(Prediction(name, answer.proba, None, answer.known), genres, caution, top)
 
 
 def _counts(service: Service) -> Counter[str] | None:

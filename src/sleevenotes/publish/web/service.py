@@ -18,7 +18,7 @@ from fastapi import Depends, Request
 from sleevenotes.covers.dataset import CSV_NAME, PARQUET_NAME, Dataset
 from sleevenotes.covers.mending import finish
 from sleevenotes.covers.tasks import Task
-from sleevenotes.errors import ModelError, SleevenotesError
+from sleevenotes.errors import SleevenotesError
 from sleevenotes.judge.similar import CoverIndex
 from sleevenotes.learn import bundles
 from sleevenotes.learn.abstention import MAX_RISK, Caution
@@ -79,6 +79,7 @@ class Service:
             Where either can't be opened.
         """
         loaded = Model.in_the_box() if model is None else bundles.loaded(model)
+        _ = loaded.known  # a damaged list of training covers is an error now, not at every request
         beside = None if model is None else model.resolve().parent
         if dataset is None and beside and any((beside / "dataset" / name).is_file() for name in TABLES):
             dataset = beside / "dataset"
@@ -106,14 +107,6 @@ class Service:
         """What the model asks of a cover."""
         tree = tuple((str(child), str(parent)) for child, parent in self.model.card.get("tree") or ())
         return Task(self.model.task, self.model.genres, tree)
-
-    @cached_property
-    def learnt_from(self) -> frozenset[str] | None:
-        """SHA-256 of each cover that the model learnt from; None where it does not say."""
-        try:
-            return frozenset(row["sha256"] for row in self.model.learnt_from)
-        except ModelError:  # such as a bundle, which travels without that table
-            return None
 
     @property
     def has_dataset(self) -> bool:

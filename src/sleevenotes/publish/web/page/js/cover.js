@@ -4,6 +4,7 @@ import { address, api, part } from "./api.js";
 import { Bars } from "./bars.js";
 import { fileOf, wayBack } from "./browse.js";
 import { el, keep, kept, problem, put, say, swatch } from "./dom.js";
+import { warning } from "./known.js";
 import { MapSlider } from "./mapslider.js";
 
 const SIMILAR = 10;
@@ -97,7 +98,7 @@ function drawSaid(screen) {
   put(screen.parts.said,
     el("h2", null, "What the model says"),
     silent === null ? null : el("p", { class: "verdict" }, el("strong", null, "Can’t tell. "), `Its likeliest answer, ${cover.genres_proba[0].genre}, is too often wrong: ${silent}.`),
-    cover.learnt_from ? el("p", { class: "learnt" }, "The model learnt from this cover. So its answer proves nothing: it has seen the right one.") : null,
+    warning(cover.known, "learnt"),
     screen.bars.element,
     el("p", { class: "quiet" }, "Choose a genre to see which parts of the cover speak for it."));
 }

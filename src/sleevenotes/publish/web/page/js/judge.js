@@ -6,6 +6,7 @@ import { Desk, judged, MOST_COVERS } from "./desk.js";
 import { count, debounced, el, percent, points, problem, put, say, swatch } from "./dom.js";
 import { told, untouched } from "./edits.js";
 import { Intake, row } from "./intake.js";
+import { warning } from "./known.js";
 import { MapSlider } from "./mapslider.js";
 import { WhatIf } from "./whatif.js";
 
@@ -192,7 +193,7 @@ class Judge {
       this.words = el("div", { class: "judge-words" });
       put(this.verdict, this.words, this.bars.element, el("p", { class: "quiet" }, "Press a genre to see what on the cover speaks for it."));
     }
-    put(this.words, words(now), changed && el("p", { class: "quiet judge-moved" }, moved(cover, changed)));
+    put(this.words, warning(cover.verdict.known, "judge-learnt"), words(now), changed && el("p", { class: "quiet judge-moved" }, moved(cover, changed)));
   }
 
   /** What stands around the verdict: the palette, and what is near. */
@@ -290,9 +291,10 @@ async function trusted() {
   return found.verdict ? [found.verdict, " ", link, "."] : ["It was never measured on covers it had not seen: ", link, "."];
 }
 
-function spoken({ genres, cant_tell }) {
+function spoken({ genres, cant_tell, known }) {
   const first = genres.slice(0, 3).map(({ genre, proba }) => `${genre} ${percent(proba)}`).join(", ");
-  return cant_tell ? `Can't tell. ${first}` : first;
+  const said = cant_tell ? `Can't tell. ${first}` : first;
+  return known ? `${known}. ${said}` : said;
 }
 
 function words({ genres: [first], risk, cant_tell, task }) {
@@ -325,9 +327,7 @@ function palette({ colors }) {
 
 function similar({ similar: found }) {
   if (!found.length) return null;
-  const learnt = found.some(({ relation, split }) => relation === "same file" && (split === "train" || split === "valid"));
   return [el("h2", null, "Covers like it"),
-    learnt && el("p", { class: "judge-learnt" }, "This very cover is one of those that models of this dataset learn from: a right verdict on it proves nothing."),
     el("ul", { class: "shelf" }, found.map((cover) =>
     el("li", null, el("a", { class: "shelf-cover", href: `#/cover/${part(cover.id)}` },
       el("span", { class: "square" }, el("img", { alt: "", loading: "lazy", width: "256", height: "256", src: address(`/covers/${part(cover.id)}/image`, { size: "thumb" }) })),
