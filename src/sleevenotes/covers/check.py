@@ -134,13 +134,9 @@ def near_duplicates(dataset: Dataset, *, progress: Progress | None = None) -> li
 
 
 def fingerprint(dataset: Dataset) -> str:
-    """Return the SHA-256 over the table's file names and hashes, in order: what near-duplicates depend on.
-
-    Where the table has no hash the file's own is taken, empty where there is no file.
-    """
+    """Return the SHA-256 over the covers' file names and contents, in order: what near-duplicates depend on."""
     digest = hashlib.sha256()
-    for name, known, path in zip(dataset.file_names, dataset.column("sha256"), dataset.paths, strict=True):
-        own = known or (sha256(path.read_bytes()) if path.is_file() else "")
+    for name, own in zip(dataset.file_names, dataset.digests, strict=True):
         digest.update(f"{name}\x1f{own}\x1e".encode())
     return digest.hexdigest()
 

@@ -13,7 +13,7 @@ year       four digits; empty where unknown
 group      covers of one group stay on one side of a split; written by `split`
 split      `train`, `valid`, `test`, or empty for a cover that is left out
 source     where the cover was found
-sha256     of the file's bytes, 64 hexadecimal digits
+sha256     of the file's bytes when it was collected, 64 hexadecimal digits
 width      px, as shown (after EXIF rotation)
 height     px, as shown
 ========== ==========================================================================
@@ -37,6 +37,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from sleevenotes.covers.digests import file_digests, report_replaced
 from sleevenotes.covers.files import one_line, replacing, sweep
 from sleevenotes.covers.huggingface import write_splits
 from sleevenotes.covers.locks import holds, writing
@@ -223,9 +224,22 @@ class Dataset:
 
     @cached_property
     def digests(self) -> list[str]:
-        """SHA-256 of each cover's file; worked out where the table has none."""
-        told = zip(self.column("sha256"), self.paths, strict=True)
-        return [digest or hashlib.sha256(path.read_bytes()).hexdigest() for digest, path in told]
+        """SHA-256 of each cover's file as it is on the disk; the table's for a file that is missing.
+
+        The file is what counts, as it is what a model sees. `report_replaced` warns if the table has another SHA-256.
+        """
+        return file_digests(self.folder, self.file_names, self.column("sha256"), self.cache)
+
+    def report_replaced(self) -> None:
+        """Warn, with their number and once a process, of covers whose files were replaced since they were collected."""
+        self.digests  # noqa: B018  (it compares)
+        report_replaced(self.folder, self.file_names)
+
+    @property
+    def replaced(self) -> NDArray[np.bool_]:
+        """Which covers, (n,), are another file than the one whose SHA-256 the table has."""
+        recorded = zip(self.column("sha256"), self.digests, strict=True)
+        return np.array([bool(expected) and digest != expected for expected, digest in recorded], dtype=bool)
 
     @property
     def paths(self) -> list[Path]:
@@ -257,11 +271,9 @@ class Dataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over what a model learns from: file names, genres, contents and split."""
+        """SHA-256 over what a model learns from: file names, genres, contents of the files, and split."""
         digest = hashlib.sha256()
-        for row in zip(
-            self.file_names, self.column("genres"), self.column("sha256"), self.column("split"), strict=True
-        ):
+        for row in zip(self.file_names, self.column("genres"), self.digests, self.column("split"), strict=True):
             digest.update("\x1f".join(row).encode() + b"\x1e")
         return digest.hexdigest()
 

@@ -134,6 +134,7 @@ def sampled_pixels(
         Where the cache can't be written to.
     """
     squeeze = _squeeze(how, seed)
+    dataset.report_replaced()
     return packed_pixels(
         dataset.paths, dataset.digests, size_px, folder=dataset.cache, squeeze=squeeze, progress=progress
     )

@@ -183,6 +183,7 @@ def dataset_traces(dataset: Dataset, *, progress: Progress | None = None) -> Flo
         Where a cover can't be decoded.
     """
     digests, paths = dataset.digests, dataset.paths
+    dataset.report_replaced()
     path = dataset.cache / f"traces-{VERSION}.npz"
     known = _read(path)
     missing = [index for index, digest in enumerate(digests) if digest not in known]

@@ -1,7 +1,7 @@
 """Features of a dataset's covers, computed once and kept.
 
-They lie in the dataset's cache, a row a cover, found again by the SHA-256 of the cover's file; so another split, a
-fold or a part of the dataset uses what is there, and a changed cover is computed anew.
+They are kept in the dataset's cache, a row a cover, by the SHA-256 of the cover's file as it is now. Another split, a
+fold or a part of the dataset uses what is there, and a cover that was replaced is computed again.
 """
 
 from __future__ import annotations
@@ -47,9 +47,15 @@ def dataset_features(
     Raises
     ------
     CoverError
-        Where a cover can't be decoded.
+        If a cover can't be decoded.
+
+    Warns
+    -----
+    SleevenotesWarning
+        If covers were replaced since they were collected or last read, with their number.
     """
     digests = dataset.digests
+    dataset.report_replaced()
     path = dataset.cache / f"features-{extractor.key}.npz"
     known = _read(path)
     missing = [index for index, digest in enumerate(digests) if digest not in known]
