@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from sleevenotes import cli
+from sleevenotes.covers.images import sha256
 from sleevenotes.covers.tasks import Task
 from sleevenotes.errors import EvaluationError, SleevenotesWarning
 from sleevenotes.judge import metrics, resampling
@@ -30,6 +31,7 @@ from sleevenotes.publish.comparison import escaped, latex, sentences, table, wri
 GENRES = ("folk", "jazz", "metal")
 N = 120
 RESAMPLES = 200
+DIGEST = sha256(b"images/0000.png")
 
 
 def truth_of(task: str, n: int = N, genres: Sequence[str] = GENRES) -> np.ndarray:
@@ -59,6 +61,7 @@ def judged(
     groups: Sequence[object] | None = None,
     names: Sequence[str] | None = None,
     proba: np.ndarray | None = None,
+    digests: Sequence[str] | None = None,
     **more: Any,
 ) -> Path:
     """Leave in a folder what `evaluate` would, of a model of so much skill."""
@@ -79,19 +82,20 @@ def judged(
     described = {"format": 1, "model": "small", "split": "test", "dataset": dataset, **told, "folds": None, **more}
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "evaluation.json").write_text(json.dumps(described), encoding="utf-8")
-    _write_table(folder / "predictions.csv", Task(task, tuple(genres)), names, truth, proba, groups)
+    _write_table(folder / "predictions.csv", Task(task, tuple(genres)), names, truth, proba, groups, digests)
     return folder
 
 
-def _write_table(path: Path, task: Task, names, truth, proba, groups) -> None:
+def _write_table(path: Path, task: Task, names, truth, proba, groups, digests=None) -> None:
     said = (proba >= 0.5).astype(int) if task.kind == "multi" else proba.argmax(axis=1)
     with path.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
-        columns = ("file_name", "truth", "predicted", "correct", "confidence", "group", "fold")
+        columns = ("file_name", "sha256", "truth", "predicted", "correct", "confidence", "group", "fold")
         rows.writerow([*columns, *(f"proba {genre}" for genre in task.genres)])
+        digests = [sha256(name.encode()) for name in names] if digests is None else digests
         for at, (name, true, predicted) in enumerate(zip(names, task.named(truth), task.named(said), strict=True)):
             probas = [f"{value:.6f}" for value in proba[at]]
-            rows.writerow([name, true, predicted, "", f"{proba[at].max():.6f}", groups[at], "", *probas])
+            rows.writerow([name, digests[at], true, predicted, "", f"{proba[at].max():.6f}", groups[at], "", *probas])
 
 
 def mended(folder: Path, **values: Any) -> Path:
@@ -247,7 +251,41 @@ def test_few_covers_that_are_the_same_are_compared_with_a_doubt(tmp_path):
         assert compare(folders, names="AB", resamples=RESAMPLES).n == 12
 
 
-def test_covers_are_matched_by_name_and_not_by_row(three, compared, tmp_path):
+def test_covers_of_one_name_and_other_content_are_not_the_same(three, tmp_path):
+    others = [sha256(f"another {at}".encode()) for at in range(N)]
+    folder = judged(tmp_path / "b", truth=truth_of("single"), digests=others)
+    with pytest.raises(EvaluationError, match=r"no cover in common \(A has 120, B has 120\)"):
+        compare([three[0], folder], names="AB")
+
+
+def test_covers_of_one_content_and_other_names_are_the_same(three, compared, tmp_path):
+    one = read_recorded(three[1])
+    names = [f"front/{at}.jpg" for at in range(N)][::-1]
+    renamed = judged(tmp_path / "b", truth=one.truth, proba=one.proba, names=names, digests=one.digests)
+    found = compare([three[0], renamed, three[2]], names=["A", "B", "C"], resamples=RESAMPLES)
+    told, before = (pair_of(each, "A", "B").differences["accuracy"] for each in (found, compared))
+    assert (found.n, told.value, told.p) == (N, before.value, before.p)
+
+
+def test_a_file_that_stands_twice_in_a_dataset_is_paired_as_often_as_in_the_other(three, compared, tmp_path):
+    one, two = (read_recorded(folder) for folder in three[:2])
+    twice = [*one.digests[:-1], one.digests[0]]  # the last cover is the first one again
+    truth = np.append(one.truth[:-1], one.truth[0])
+    first = judged(tmp_path / "a", truth=truth, proba=one.proba, digests=twice)
+    order = list(range(N))[::-1]
+    names = [two.file_names[at] for at in order]
+    second = judged(
+        tmp_path / "b", truth=truth[order], proba=two.proba[order], names=names, digests=[twice[at] for at in order]
+    )
+    found = compare([first, second], names="AB", resamples=RESAMPLES)
+    assert found.n == N
+    own = {model.name: model.figures["accuracy"]["value"] for model in found.models}
+    assert own == {"A": metrics.accuracy(truth, one.proba), "B": metrics.accuracy(truth, two.proba)}
+    with pytest.warns(SleevenotesWarning, match=r"on the 119 covers that all models .*\(A has 120, B has 120\)"):
+        assert compare([first, three[1]], names="AB", resamples=RESAMPLES).n == N - 1
+
+
+def test_covers_are_matched_by_content_and_not_by_row(three, compared, tmp_path):
     one = read_recorded(three[1])
     order = np.random.default_rng(0).permutation(N)
     names, groups = [one.file_names[at] for at in order], [one.groups[at] for at in order]
@@ -400,7 +438,8 @@ def test_what_can_not_be_compared_is_refused(three, tmp_path):
     [
         ("proba jazz", "proba", r"predictions.csv: no column 'proba jazz'\. The table that `evaluate` writes"),
         ("images/0001.png", "images/0000.png", "images/0000.png stands there twice"),
-        ("images/0000.png,", "images/0000.png,soul", r"row 2: unknown genre 'soul\w+'"),
+        ("images/0000.png,", "images/0000.png,soul", r"row 2: sha256 'soul\w+'\. 64 hexadecimal digits"),
+        (f"{DIGEST},", f"{DIGEST},soul", r"row 2: unknown genre 'soul\w+'"),
     ],
 )
 def test_a_table_that_was_spoilt_is_refused(before, after, message, three, tmp_path):

@@ -16,6 +16,7 @@ from conftest import ENOUGH, copy_of
 from covers_for_tests import GENRES, make_dataset
 from sleevenotes.collect.demo import DemoSettings, draw_demo
 from sleevenotes.covers.dataset import Dataset, from_columns
+from sleevenotes.covers.images import encode, sha256
 from sleevenotes.covers.splits import split
 from sleevenotes.errors import EvaluationError, ModelError, SleevenotesWarning, SplitError
 from sleevenotes.judge.evaluation import (
@@ -23,6 +24,7 @@ from sleevenotes.judge.evaluation import (
     cross_validate,
     evaluate,
     figure_rows,
+    guesses_about,
     score,
     still_true,
     three_figures,
@@ -120,9 +122,10 @@ def test_predictions_are_a_table_from_which_the_figures_can_be_worked_out(
     model: Model = request.getfixturevalue("small_model" if task == "single" else f"{task}_model")
     evaluation = evaluated(model, dataset, tmp_path)
     rows, test = rows_of(tmp_path / "predictions.csv"), dataset.in_split("test")
-    columns = ["file_name", "truth", "predicted", "correct", "confidence", "group", "fold"]
+    columns = ["file_name", "sha256", "truth", "predicted", "correct", "confidence", "group", "fold"]
     assert list(rows[0]) == [*columns, *(f"proba {genre}" for genre in model.genres)]
     assert [row["file_name"] for row in rows] == test.file_names
+    assert [row["sha256"] for row in rows] == test.column("sha256")
     assert [row["group"] for row in rows] == test.column("group")
     assert {row["fold"] for row in rows} == {""}
     proba = np.array([[float(row[f"proba {genre}"]) for genre in model.genres] for row in rows])
@@ -352,8 +355,95 @@ def test_each_scoring_is_logged_and_the_log_survives_training_again(copied: Data
     evaluate(model, copied, tmp_path / "out", split="valid", resamples=RESAMPLES)
     lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
     assert [line["split"] for line in lines] == ["test", "test", "valid"]
-    assert set(lines[0]) == {"when", "split", "dataset", "model_sha256", "n", "accuracy"}
+    assert set(lines[0]) == {"when", "by", "split", "dataset", "model_sha256", "n", "folds"}
     assert lines[0]["dataset"]["fingerprint"] == copied.fingerprint
+
+
+def test_a_scoring_that_can_not_be_logged_has_no_result(copied: Dataset, tmp_path: Path):
+    model, out = train_quickly(copied, "color", tmp_path / "m"), tmp_path / "out"
+    (model.folder / "scorings.jsonl").mkdir()  # as root may write into any folder
+    with pytest.raises(ModelError, match=r"scorings\.jsonl: can't be written .*A scoring is logged before its result"):
+        evaluate(model, copied, out, resamples=RESAMPLES)
+    assert not out.exists()
+
+
+def test_a_scoring_is_logged_before_any_cover_is_looked_at(copied: Dataset, tmp_path: Path, monkeypatch):
+    model = train_quickly(copied, "color", tmp_path / "m")
+    log = model.folder / "scorings.jsonl"
+    log.write_text('{"split": "te', encoding="utf-8")  # what a process left that was killed
+    synced: list[int] = []
+    monkeypatch.setattr("os.fsync", synced.append)
+
+    def stop(*_: object, **__: object) -> None:
+        lines = log.read_text(encoding="utf-8").splitlines()
+        assert synced
+        assert json.loads(lines[1])["n"] == 30
+        assert not (tmp_path / "out").exists()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sleevenotes.judge.evaluation.score", stop)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(model, copied, tmp_path / "out", resamples=RESAMPLES)
+    assert len(log.read_text(encoding="utf-8").splitlines()) == 2
+
+
+def test_covers_that_were_replaced_are_judged_as_they_are_now(copied: Dataset, tmp_path: Path, sleevenotes):
+    model, out = train_quickly(copied, "color", tmp_path / "m"), tmp_path / "out"
+    assert evaluate(model, copied, out, resamples=RESAMPLES)["replaced"] == 0
+    before = rows_of(out / "predictions.csv")
+    black = encode(np.zeros((48, 48, 3), np.uint8), "png")
+    for path in copied.in_split("test").paths:
+        path.write_bytes(black)
+    said = sleevenotes("evaluate", model.folder, copied.folder, "-o", out, "--resamples", RESAMPLES)
+    assert "30 of 30 covers were replaced since they were collected or last read" in said.err
+    after = rows_of(out / "predictions.csv")
+    probas = [[row[f"proba {genre}"] for genre in GENRES] for row in after]
+    assert all(each == probas[0] for each in probas)
+    assert probas[0] != [before[0][f"proba {genre}"] for genre in GENRES]
+    assert {row["sha256"] for row in after} == {sha256(black)}
+    evaluation = json.loads((out / "evaluation.json").read_text(encoding="utf-8"))
+    assert evaluation["replaced"] == 30
+    assert "30 covers that were in test when the model was trained are not judged now." in evaluation["verdict"]
+
+
+def test_a_replaced_cover_makes_an_evaluation_untrue(copied: Dataset, tmp_path: Path):
+    model, out = train_quickly(copied, "color", tmp_path / "m"), tmp_path / "out"
+    evaluation = evaluate(model, copied, out, resamples=RESAMPLES)
+    assert still_true(out, model, Dataset.open(copied.folder), folds=0) == evaluation
+    copied.in_split("test").path(0).write_bytes(encode(np.zeros((8, 8, 3), np.uint8), "png"))
+    assert still_true(out, model, Dataset.open(copied.folder), folds=0) is None
+
+
+# guessing on a foreign dataset
+
+
+def test_guessing_on_a_foreign_dataset_knows_what_is_common_there(copied: Dataset, tmp_path: Path):
+    folk = [split != "train" or genre == "folk" or at % 4 == 0 for at, (split, genre) in
+            enumerate(zip(copied.column("split"), copied.column("genres"), strict=True))]  # fmt: skip
+    model = train_quickly(copied.where(folk), "color", tmp_path / "m")
+    assert max(model.card["dataset"]["train_shares"], key=model.card["dataset"]["train_shares"].get) == "folk"
+    foreign = make_dataset(tmp_path / "foreign", covers=60, seed=9)
+    foreign = foreign.where([genre != "folk" for genre in foreign.column("genres")])
+    evaluation = evaluated(model, foreign, tmp_path, split="all")
+    assert evaluation["foreign"] is True
+    assert evaluation["baselines"]["commonest"]["accuracy"]["value"] == 0.5
+    assert evaluation["baselines"]["share"]["accuracy"]["value"] == pytest.approx(0.5)
+    assert evaluation["chance"]["accuracy"] == pytest.approx(0.5)
+    home = evaluated(model, copied, tmp_path)
+    assert home["foreign"] is False
+    assert home["baselines"]["commonest"]["accuracy"]["value"] == np.mean(
+        [genre == "folk" for genre in copied.in_split("test").column("genres")]
+    )
+
+
+def test_where_any_number_of_genres_is_right_guessing_abroad_is_no_worse_than_by_the_shares_of_training(
+    multi: Dataset, multi_model: Model, tmp_path: Path
+):
+    truth = np.array([[0, 0, 1]] * 4 + [[0, 1, 0]])
+    at_home = guesses_about(truth, multi_model, foreign=False)
+    abroad = guesses_about(truth, multi_model, foreign=True)
+    assert abroad["commonest"].mean() == pytest.approx(0.9)
+    assert all(abroad[name].mean() >= at_home[name].mean() for name in at_home)
 
 
 def test_an_evaluation_is_still_true_of_this_very_model_dataset_and_number_of_folds(copied: Dataset, tmp_path: Path):

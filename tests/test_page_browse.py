@@ -194,6 +194,8 @@ def test_a_genre_is_mended_and_the_mending_undone(archive: Archive, opened: Open
     name = _test_cover(page, archive)
     before = archive.genres_of(name)
     after = "metal" if before != "metal" else "folk"
+    assert page.locator(".screen-cover form").count() == 0
+    page.get_by_role("button", name="Edit genre").click()
     page.locator(".screen-cover select[name='genre']").select_option(after)
     page.get_by_label("Who says so").fill("Ann")
     page.get_by_role("button", name="Save").click()
@@ -208,9 +210,44 @@ def test_a_genre_is_mended_and_the_mending_undone(archive: Archive, opened: Open
     assert logged[-2:] == [("Ann", before, after), ("Ann", after, before)]
     assert [words.split("\n")[0] for words in page.locator(".changes li").all_inner_texts()][-1].endswith(after)
     page.reload()
+    page.get_by_role("button", name="Edit genre").click()
     page.get_by_label("Who says so").wait_for()
     assert page.get_by_label("Who says so").input_value() == "Ann"
     assert page.locator(".changes li").count() >= 2
+
+
+def test_the_form_and_what_the_model_says_are_never_shown_together(archive: Archive, opened: Open) -> None:
+    page = opened(archive.address)
+    name = _test_cover(page, archive)
+    answer = page.locator(".bars, .map-layers, .alike li, .screen-cover .verdict")
+    page.locator(".alike li").first.wait_for()
+    page.locator(".bars button").first.click()
+    page.get_by_role("slider", name="What speaks for").wait_for()
+    page.get_by_role("button", name="Edit genre").click()
+    form = page.locator(".screen-cover form")
+    assert "This cover is in the test: the model is judged by its genre." in form.inner_text()
+    assert page.locator(".hidden-answer").is_visible()
+    assert not any(each.is_visible() for each in answer.all())
+    assert page.locator(".screen-cover").get_by_text("%").count() == 0
+
+    page.get_by_role("button", name="Cancel").click()
+    page.locator(".bars").wait_for()
+    assert form.count() == 0
+    page.get_by_role("button", name="Edit genre").click()
+    before = archive.genres_of(name)
+    form.locator("select").select_option("metal" if before != "metal" else "folk")
+    form.get_by_label("Who says so").fill("Ann")
+    page.get_by_role("button", name="Save").click()
+    page.locator(".done").wait_for()
+    assert page.locator(".bars").is_visible()
+    page.locator(".done").get_by_role("button", name="Undo").click()
+    page.get_by_text(f"to {before}.").first.wait_for()
+
+    page.goto(archive.at("browse?split=train"))
+    page.locator(".tile .named").first.wait_for()
+    page.locator(".tile").first.click()
+    page.get_by_role("button", name="Edit genre").click()
+    assert "in the test" not in form.inner_text()
 
 
 def test_what_somebody_else_changed_meanwhile_is_not_overwritten(archive: Archive, opened: Open) -> None:
@@ -221,6 +258,7 @@ def test_what_somebody_else_changed_meanwhile_is_not_overwritten(archive: Archiv
     cover = page.url.rsplit("/", 1)[1]
     told = {"genres": [others[0]], "who": "Ben"}
     page.request.patch(f"{archive.address}api/v1/covers/{cover}", data=told, headers={"X-Sleevenotes": "1"})
+    page.get_by_role("button", name="Edit genre").click()
     page.locator(".screen-cover select[name='genre']").select_option(others[1])
     page.get_by_label("Who says so").fill("Ann")
     page.get_by_role("button", name="Save").click()

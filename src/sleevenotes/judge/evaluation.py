@@ -4,7 +4,8 @@
 
 - `evaluation.json`: every figure as value, low and high, its baselines, its intervals' making, a verdict in a sentence;
 - `predictions.csv`: a row a cover, with its truth, the model's answer and all its proba;
-- a line in the model's `scorings.jsonl`: a test split that was scored twenty times is one that was tuned on.
+- a line in the model's `scorings.jsonl`, before anything is scored: a test split that was scored twenty times is one
+  that was tuned on. If the line can't be written, nothing is scored.
 """
 
 from __future__ import annotations
@@ -13,8 +14,7 @@ import csv
 import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,12 +28,14 @@ from sleevenotes.covers.groups import artists_of as artists_in, folds as fold_of
 from sleevenotes.covers.tasks import Task
 from sleevenotes.errors import EvaluationError, SleevenotesWarning
 from sleevenotes.judge import figures as judging, metrics, unseen
+from sleevenotes.judge.edits import Past, edits_of, past_of, told as told_of_edits
 from sleevenotes.judge.figures import Answers
 from sleevenotes.learn.abstention import Caution, risk_of
 from sleevenotes.learn.conformal import in_set
 from sleevenotes.learn.features import dataset_features
-from sleevenotes.learn.model import BASELINE_NAME, EVALUATION_NAME, SCORINGS_NAME, Model
+from sleevenotes.learn.model import BASELINE_NAME, EVALUATION_NAME, Model
 from sleevenotes.learn.recipes import Options, train
+from sleevenotes.learn.scoring_log import log_scoring
 
 FORMAT = 1
 PREDICTIONS_NAME = "predictions.csv"
@@ -121,12 +123,20 @@ def evaluate(
     ModelError
         If the list of covers that the model learnt from is missing or damaged.
     """
-    covers, known = _unseen(model, dataset, _judged(model, dataset, split), split, without_known=without_known)
+    judged = _judged(model, dataset, split)
+    covers, known = _unseen(model, dataset, judged, split, without_known=without_known)
+    past = past_of(model, dataset, judged, covers, split) if split in ("test", "all") else None
     if coverage is None and "sets" in model.card["calibration"]:
         coverage = judging.CAUTION.coverage
     ruled = Ruling(resamples, seed, model.caution(max_risk=max_risk, coverage=coverage))
-    scored = score(model, covers, coverage=coverage, progress=progress)
-    evaluation = _described(model, dataset, split) | _figures(scored, model, ruled)
+    described = _described(model, dataset, split)
+    log_scoring(model, by="evaluate", split=split, dataset=described["dataset"], n=len(covers), folds=folds)
+    foreign = past is not None and past.foreign
+    scored = score(model, covers, coverage=coverage, foreign=foreign, progress=progress)
+    evaluation = described | _figures(scored, model, ruled)
+    evaluation["foreign"] = foreign
+    evaluation["replaced"] = int(covers.replaced.sum())
+    evaluation["edits"] = _edits(scored, model, past, split, ruled) if past else None
     evaluation["artists"] = artists_of(model, covers)
     evaluation |= _known_figures(scored, known, model, ruled)
     evaluation["calibration"] = _calibration(model)
@@ -138,11 +148,17 @@ def evaluate(
     (out / EVALUATION_NAME).unlink(missing_ok=True)  # so that no earlier one speaks for these predictions
     _write_predictions(out / PREDICTIONS_NAME, scored, model)
     write_json(out / EVALUATION_NAME, evaluation)
-    _log(model, evaluation)
     return evaluation
 
 
-def score(model: Model, covers: Dataset, *, coverage: float | None = None, progress: Progress | None = None) -> Scored:
+def score(
+    model: Model,
+    covers: Dataset,
+    *,
+    coverage: float | None = None,
+    foreign: bool = False,
+    progress: Progress | None = None,
+) -> Scored:
     """Return what a model and its baselines say of covers.
 
     Parameters
@@ -151,6 +167,8 @@ def score(model: Model, covers: Dataset, *, coverage: float | None = None, progr
         All of them with a truth under the model's task.
     coverage
         Of the model's sets of genres; without, there are none.
+    foreign
+        Whether the covers are of another dataset than the model's training: see `guesses_about`.
     """
     logits = model.head.logits(dataset_features(covers, model.extractor, progress=progress))
     truth = task_of(model).truth_of(covers)
@@ -158,11 +176,37 @@ def score(model: Model, covers: Dataset, *, coverage: float | None = None, progr
     sets = None if coverage is None else in_set(proba, model.caution(coverage=coverage).limit)
     risk = risk_of(proba, model.caution().line)
     answers = Answers(truth, proba, covers.groups, model.proba(logits, calibrated=False), sets, risk)
-    shares = [model.card["dataset"]["train_shares"][genre] for genre in model.genres]
     color = model.baseline or model
     color_logits = logits if color is model else color.head.logits(dataset_features(covers, color.extractor))
-    baselines = judging.guesses(truth, shares) | {BASELINE_NAME: color.proba(color_logits)}
+    baselines = guesses_about(truth, model, foreign=foreign) | {BASELINE_NAME: color.proba(color_logits)}
     return Scored(covers, answers, baselines, np.full(len(covers), -1))
+
+
+def guesses_about(truth: NDArray[np.int64], model: Model, *, foreign: bool) -> dict[str, Floats]:
+    """Return how right guessing is about covers, as `sleevenotes.judge.figures.guesses` does.
+
+    Whoever guesses knows how common each genre is in the model's training. On a foreign dataset that may be of no use:
+    the commonest genre there may not occur here. So each way to guess is also tried with the shares of the judged
+    covers, and the one that is right more often is what the model is measured against. On the model's own dataset the
+    shares of the test are not used: of many genres that are equally common, one is commonest there by luck.
+
+    Parameters
+    ----------
+    truth
+        (n,), or (n, K).
+    foreign
+        Whether the covers are of another dataset than the model's training.
+    """
+    shares = np.array([model.card["dataset"]["train_shares"][genre] for genre in model.genres])
+    from_training = judging.guesses(truth, shares)
+    if not foreign:
+        return from_training
+    here = (truth == 1).sum(axis=0) if truth.ndim == 2 else np.bincount(truth, minlength=len(shares))
+    from_here = judging.guesses(truth, here) if here.any() else from_training
+    return {
+        name: from_here[name] if from_here[name].mean() > scores.mean() else scores
+        for name, scores in from_training.items()
+    }
 
 
 def task_of(model: Model) -> Task:
@@ -226,7 +270,7 @@ def still_true(out: Path, model: Model, dataset: Dataset, *, folds: int) -> dict
 
 
 def verdict(evaluation: Mapping[str, Any]) -> str:
-    """Return the evaluation in a sentence, which says so where the covers are no test."""
+    """Return the evaluation in a few sentences, with what is doubtful: covers that are no test, changed genres."""
     if evaluation["split"] in ("train", "valid"):
         return (
             f"These are the covers of {evaluation['split']}, from which the model learnt or was chosen: "
@@ -234,7 +278,8 @@ def verdict(evaluation: Mapping[str, Any]) -> str:
         )
     said = judging.verdict(evaluation, artists=evaluation["artists"])
     about_known = unseen.words(evaluation["known"], evaluation["without_known"], _headline(evaluation["task"]))
-    return f"{said} {about_known}".rstrip()
+    about_edits = evaluation["edits"]["words"] if evaluation["edits"] else ""
+    return " ".join(filter(None, [said, about_known, about_edits]))
 
 
 def artists_of(model: Model, covers: Dataset) -> str:
@@ -367,6 +412,26 @@ def _figures(scored: Scored, model: Model, ruled: Ruling) -> dict[str, Any]:
     )
 
 
+def _edits(scored: Scored, model: Model, past: Past, split: str, ruled: Ruling) -> dict[str, Any] | None:
+    """Return what is to be said of changed genres, with the figures that the genres of before give."""
+    answers, task = scored.answers, task_of(model)
+    edits = edits_of(past, scored.covers, task, answers.truth, answers.proba)
+    headline, before = _headline(model.task), None
+    if edits.changed.any() and edits.answerable.any():
+        before = _figures(_with_truth(scored, model, edits.truth, edits.answerable, foreign=past.foreign), model, ruled)
+    return told_of_edits(edits, split=split, n=len(scored.covers), headline=headline, before=before)
+
+
+def _with_truth(
+    scored: Scored, model: Model, truth: NDArray[np.int64], kept: NDArray[np.bool_], *, foreign: bool
+) -> Scored:
+    """Return the answers about some covers, (n,), beside another truth."""
+    part = part_of(scored, kept)
+    answers = replace(part.answers, truth=truth[kept])
+    baselines = guesses_about(truth[kept], model, foreign=foreign)
+    return Scored(part.covers, answers, baselines, part.fold)
+
+
 def _folded(
     model: Model, dataset: Dataset, out: Path, folds: int, ruled: Ruling, progress: Progress | None
 ) -> dict[str, Any]:
@@ -430,16 +495,16 @@ def _write_predictions(path: Path, scored: Scored, model: Model) -> None:
     else:
         predicted = task.named(first)
     truth = task.named(np.asarray(scored.answers.truth))
-    unknown = _unknown(scored, task)
+    unknown, digests = _unknown(scored, task), scored.covers.digests
     with replacing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
-        columns = ("file_name", "truth", "predicted", "correct", "confidence", "group", "fold")
+        columns = ("file_name", "sha256", "truth", "predicted", "correct", "confidence", "group", "fold")
         further = ["unknown"] if unknown else []
         table.writerow([*columns, *further, *(f"proba {genre}" for genre in model.genres)])
         for index, name in enumerate(scored.covers.file_names):
             correct = "" if model.task == "multi" else str(int(truth[index] == predicted[index]))
             fold = "" if scored.fold[index] < 0 else str(scored.fold[index])
-            row = [name, truth[index], predicted[index], correct, f"{proba[index].max():.6f}"]
+            row = [name, digests[index], truth[index], predicted[index], correct, f"{proba[index].max():.6f}"]
             row += [scored.answers.groups[index], fold, *(unknown[index : index + 1])]
             table.writerow([*row, *(f"{value:.6f}" for value in proba[index])])
 
@@ -448,20 +513,6 @@ def _unknown(scored: Scored, task: Task) -> list[str]:
     """Return the genres that are unknown of each cover, in words; nothing at all where every genre is known."""
     truth = np.asarray(scored.answers.truth)
     return task.named((truth < 0).astype(np.int64)) if task.kind == "multi" and (truth < 0).any() else []
-
-
-def _log(model: Model, evaluation: Mapping[str, Any]) -> None:
-    headline = _headline(model.task)
-    line = {
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
-        "split": evaluation["split"],
-        "dataset": evaluation["dataset"],
-        "model_sha256": evaluation["model_sha256"],
-        "n": evaluation["n"],
-        headline: evaluation[headline]["value"],
-    }
-    with (model.folder / SCORINGS_NAME).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
 TOLD = {

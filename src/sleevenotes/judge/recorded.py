@@ -2,6 +2,9 @@
 
 `read_sets` reads them, a model each; `common_answers` brings all models to the same covers and the same genres.
 
+Covers are paired by the SHA-256 of their files, which `predictions.csv` has, and not by name: many datasets call theirs
+0.png, 1.png, …
+
 `predictions.csv` has six digits a proba. What it calls 0 or 1 is therefore taken for half of its last digit away from
 it, so that a log loss is not made of rounding; and of genres that rounding has tied, the predicted one stays ahead.
 """
@@ -9,6 +12,7 @@ it, so that a log loss is not made of rounding; and of genres that rounding has 
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +34,7 @@ from sleevenotes.learn.model import EVALUATION_NAME
 CURE = "Run `sleevenotes evaluate MODEL DATASET -o FOLDER`"
 FOLDS_CURE = "Run `sleevenotes evaluate MODEL DATASET -o FOLDER --folds 5`"
 FEWEST = 30  # covers that models must have in common where they were judged on different ones
-COLUMNS = ("file_name", "truth", "predicted", "group")
+COLUMNS = ("file_name", "sha256", "truth", "predicted", "group")
 _LAST_DIGIT = 1e-6
 _AGREE = 0.01  # how far a figure worked out again may lie from the one written down, for rounding
 
@@ -49,6 +53,9 @@ class Recorded:
         What that holds.
     file_names
         The covers, n of them, each once.
+    keys
+        By which each is found in other evaluations: the SHA-256 of its file, and its place among the covers of the
+        same file, by name.
     truth
         (n,), or (n, K) in the task `multi`, as in `sleevenotes.judge.metrics`. There -1 stands for the genres in the
         column `unknown`, where the table has one.
@@ -61,9 +68,15 @@ class Recorded:
     path: Path
     evaluation: Mapping[str, Any]
     file_names: tuple[str, ...]
+    keys: tuple[str, ...]
     truth: NDArray[np.int64]
     proba: Floats
     groups: tuple[str, ...]
+
+    @property
+    def digests(self) -> list[str]:
+        """SHA-256 of each cover's file, n of them."""
+        return [key.partition(" ")[0] for key in self.keys]
 
     @property
     def task(self) -> Task:
@@ -103,8 +116,9 @@ def read_recorded(path: Path, *, folds: bool = False) -> Recorded:
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
         raise EvaluationError(str(table), f"{twice[0]} stands there twice", "Each cover has one row", CURE)
+    keys = tuple(_keys(rows, table))
     truth, proba = _truth(rows, task, table), _proba(rows, task, table)
-    recorded = Recorded(path, evaluation, names, truth, proba, tuple(row["group"] for row in rows))
+    recorded = Recorded(path, evaluation, names, keys, truth, proba, tuple(row["group"] for row in rows))
     _refuse_foreign(recorded, figures, table)
     return recorded
 
@@ -139,6 +153,21 @@ def _read_rows(path: Path, genres: Sequence[str], *, cure: str) -> list[dict[str
     if not rows:
         raise EvaluationError(str(path), "no cover in it", "a row a cover", cure)
     return rows
+
+
+def _keys(rows: Sequence[Mapping[str, str]], path: Path) -> list[str]:
+    """Return what each cover is found by in other evaluations; equal files are told apart by the order of names."""
+    for at, row in enumerate(rows):
+        if not re.fullmatch(r"[0-9a-f]{64}", row["sha256"]):
+            found = f"sha256 '{row['sha256'][:12]}'"
+            raise EvaluationError(f"{path}, row {at + 2}", found, "64 hexadecimal digits", CURE)
+    times: Counter[str] = Counter()
+    keys = [""] * len(rows)
+    for at in sorted(range(len(rows)), key=lambda at: rows[at]["file_name"]):
+        digest = rows[at]["sha256"]
+        keys[at] = f"{digest} {times[digest]}"
+        times[digest] += 1
+    return keys
 
 
 def _truth(rows: Sequence[Mapping[str, str]], task: Task, path: Path) -> NDArray[np.int64]:
@@ -292,13 +321,13 @@ def common_answers(sets: Mapping[str, Sequence[Recorded]]) -> Common:
     columns = list(zip(*sets.values(), strict=True))  # each: one evaluation of every model
     covers = [_common_covers(column) for column in columns]
     notes += _left_out(sets, columns, covers)
-    truth = [_one_truth(column, names, genres) for column, names in zip(columns, covers, strict=True)]
+    truth = [_one_truth(column, keys, genres) for column, keys in zip(columns, covers, strict=True)]
     probas = {
-        name: np.concatenate([_of(one, names, genres)[1] for one, names in zip(members, covers, strict=True)])
+        name: np.concatenate([_of(one, keys, genres)[1] for one, keys in zip(members, covers, strict=True)])
         for name, members in sets.items()
     }
     group = _joined_groups([one for members in sets.values() for one in members])
-    groups = tuple(group[name] for names in covers for name in names)
+    groups = tuple(group[key] for keys in covers for key in keys)
     return Common(task, genres, np.concatenate(truth), probas, groups, tuple(notes))
 
 
@@ -335,25 +364,19 @@ def _common_genres(sets: Mapping[str, Sequence[Recorded]], task: str) -> tuple[t
 
 
 def _doubts(sets: Mapping[str, Sequence[Recorded]]) -> list[str]:
-    """Return notes on evaluations that are no test, and on covers that bear one name in different datasets."""
+    """Return notes on evaluations that are no test."""
     notes = []
     for name, members in sets.items():
         seen = sorted({str(one.evaluation.get("split")) for one in members} & {"train", "valid"})
         if seen:
             notes.append(f"{name} was judged on {' and '.join(seen)}, from which it learnt or was chosen.")
-    for column in zip(*sets.values(), strict=True):
-        described = [one.evaluation.get("dataset") or {} for one in column]
-        names = dict.fromkeys(str(each.get("name")) for each in described)
-        if len(names) > 1 and len({each.get("fingerprint") for each in described}) > 1:
-            notes.append(f"covers of different datasets ({', '.join(names)}) are told by their file names alone.")
-            break
     return notes
 
 
 def _common_covers(column: Sequence[Recorded]) -> list[str]:
-    """Return the covers that all evaluations have, in the order of the first."""
-    others = [set(one.file_names) for one in column[1:]]
-    return [name for name in column[0].file_names if all(name in other for other in others)]
+    """Return the keys of the covers that all evaluations have, in the order of the first."""
+    others = [set(one.keys) for one in column[1:]]
+    return [key for key in column[0].keys if all(key in other for other in others)]
 
 
 def _left_out(
@@ -375,10 +398,10 @@ def _left_out(
     return [f"compared on the {n:,} covers that all models were asked about ({counted})."]
 
 
-def _of(one: Recorded, names: Sequence[str], genres: Sequence[str]) -> tuple[NDArray[np.int64], Floats]:
+def _of(one: Recorded, keys: Sequence[str], genres: Sequence[str]) -> tuple[NDArray[np.int64], Floats]:
     """Return truth and proba of some covers and some genres, in their order."""
-    place = {name: at for at, name in enumerate(one.file_names)}
-    rows = [place[name] for name in names]
+    place = {key: at for at, key in enumerate(one.keys)}
+    rows = [place[key] for key in keys]
     columns = [one.task.genres.index(genre) for genre in genres]
     if one.truth.ndim == 2:
         return one.truth[np.ix_(rows, columns)], one.proba[np.ix_(rows, columns)]
@@ -386,40 +409,43 @@ def _of(one: Recorded, names: Sequence[str], genres: Sequence[str]) -> tuple[NDA
     return number[one.truth[rows]], one.proba[np.ix_(rows, columns)]
 
 
-def _one_truth(column: Sequence[Recorded], names: Sequence[str], genres: Sequence[str]) -> NDArray[np.int64]:
+def _one_truth(column: Sequence[Recorded], keys: Sequence[str], genres: Sequence[str]) -> NDArray[np.int64]:
     """Return the truth that all evaluations agree on."""
-    truth = _of(column[0], names, genres)[0]
+    truth = _of(column[0], keys, genres)[0]
     for other in column[1:]:
-        unlike = np.atleast_2d((truth != _of(other, names, genres)[0]).T).any(axis=0)  # (n,)
+        unlike = np.atleast_2d((truth != _of(other, keys, genres)[0]).T).any(axis=0)  # (n,)
         if unlike.any():
-            name = names[int(np.flatnonzero(unlike)[0])]
-            said = [_named(one, name) for one in (column[0], other)]
+            key = keys[int(np.flatnonzero(unlike)[0])]
+            name, said = (
+                column[0].file_names[column[0].keys.index(key)],
+                [_named(one, key) for one in (column[0], other)],
+            )
             found = f"{name} is {said[0]} there and {said[1]} in {other.path} (so are {unlike.sum():,} covers in all)"
             wanted = "The truth about a cover is the same for all models"
             raise EvaluationError(str(column[0].path), found, wanted, "Evaluate them on one dataset")
     return truth
 
 
-def _named(one: Recorded, name: str) -> str:
-    at = one.file_names.index(name)
+def _named(one: Recorded, key: str) -> str:
+    at = one.keys.index(key)
     return f"'{one.task.named(one.truth[at : at + 1])[0]}'"
 
 
 def _joined_groups(every: Sequence[Recorded]) -> dict[str, str]:
-    """Return the group of each cover: what any evaluation has in one group is in one.
+    """Return the group of each cover, by its key: what any evaluation has in one group is in one.
 
     Groups are joined by their covers, not by their names, which a dataset that was split anew numbers anew. Each is
     called by its name in the first evaluation, so that it takes the place among resamples that it has in `evaluate`.
     """
     called: dict[str, str] = {}
     for one in every:
-        for name, group in zip(one.file_names, one.groups, strict=True):
-            called.setdefault(name, group)
-    names = list(called)
-    place = {name: at for at, name in enumerate(names)}
-    parts = Components(len(names))
+        for key, group in zip(one.keys, one.groups, strict=True):
+            called.setdefault(key, group)
+    keys = list(called)
+    place = {key: at for at, key in enumerate(keys)}
+    parts = Components(len(keys))
     for one in every:
         firsts: dict[str, str] = {}
-        for name, group in zip(one.file_names, one.groups, strict=True):
-            parts.join(place[firsts.setdefault(group or name, name)], place[name])
-    return {name: f"{called[names[parts.find(at)]]} / {parts.find(at)}" for name, at in place.items()}
+        for key, group in zip(one.keys, one.groups, strict=True):
+            parts.join(place[firsts.setdefault(group or key, key)], place[key])
+    return {key: f"{called[keys[parts.find(at)]]} / {parts.find(at)}" for key, at in place.items()}

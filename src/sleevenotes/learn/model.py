@@ -9,7 +9,8 @@ network.onnx        the network as it predicts: covers, uint8 (n, S, S, 3), to f
 parts/              the networks of a composed model, `NAME.onnx` each, instead of one
 history.csv         loss and accuracy of both sides after each epoch, where there were epochs
 learnt_from.csv     what is remembered of every cover in train and valid, by which it is recognised (`learn.known`)
-scorings.jsonl      a line each time that `evaluate` scored a split with it
+scorings.jsonl      a line for each time that a split was scored with it, written before it was
+first_genres.csv    genres of each cover before the model could be asked about it (`learn.scoring_log`)
 color/              the colour baseline, a model of its own, trained on the same covers
 =================== =====================================================================================
 
@@ -48,6 +49,7 @@ NETWORK_NAME = "network.onnx"
 HISTORY_NAME = "history.csv"
 CHECKPOINT_NAME = "checkpoint.safetensors"
 SCORINGS_NAME = "scorings.jsonl"
+FIRST_GENRES_NAME = "first_genres.csv"
 EVALUATION_NAME = "evaluation.json"  # what `evaluate` writes beside a model, or in the folder around it
 BASELINE_NAME = "color"
 BUNDLE_NAME = "sleevenotes.json"  # in place of a card, in a folder that `export` made (`learn.bundles`)

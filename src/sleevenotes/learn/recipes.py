@@ -66,6 +66,7 @@ from sleevenotes.learn.saving import (
     restore_learnt,
     save,
 )
+from sleevenotes.learn.scoring_log import TRAINING, record_first
 from sleevenotes.learn.tuning import Tuning
 
 if TYPE_CHECKING:
@@ -226,6 +227,7 @@ def train(dataset: Dataset, name: str, out: Path, options: Options | None = None
     if options.head not in HEADS:
         raise ModelError(f"head '{options.head}'", "unknown", f"Known are {', '.join(HEADS)}")
     sides = Sides.of(dataset)
+    dataset.report_replaced()
     out = Path(out)
     finish_swap(out)
     refuse_foreign(out)
@@ -242,6 +244,7 @@ def train(dataset: Dataset, name: str, out: Path, options: Options | None = None
             options.say(f"{out} holds {before}; it stays until the new one, {name}, is whole")
         with rebuilding(out, "train", owned=OWNED, last=CARDS, resume=options.resume, keep=True) as building:
             _build(name, sides, building, options)
+            _record_genres(name, sides, out)
         if before:
             options.say(f"replaced {before}")
     return Model.load(out)
@@ -261,6 +264,15 @@ def _build(name: str, sides: Sides, out: Path, options: Options) -> None:
         save(made, name, sides, out, options)
     (out / CHECKPOINT_NAME).unlink(missing_ok=True)
     shutil.rmtree(out / TUNING, ignore_errors=True)
+
+
+def _record_genres(name: str, sides: Sides, out: Path) -> None:
+    """Record the genres of all covers, for a model and its baseline, before either can be asked about them."""
+    whole = sides.whole
+    asked = sides.task.answerable(whole.genre_lists)
+    splits = [split if has else "" for split, has in zip(whole.column("split"), asked, strict=True)]
+    for folder in {out, out if name == BASELINE_NAME else out / BASELINE_NAME}:
+        record_first(folder, zip(whole.digests, whole.genre_lists, splits, strict=True), at=TRAINING)
 
 
 def _color(sides: Sides, out: Path, options: Options) -> Made:

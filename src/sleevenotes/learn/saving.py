@@ -25,6 +25,7 @@ from sleevenotes.learn.model import (
     BASELINE_NAME,
     CARD_NAME,
     CHECKPOINT_NAME,
+    FIRST_GENRES_NAME,
     FORMAT,
     HISTORY_NAME,
     NETWORK_NAME,
@@ -210,7 +211,7 @@ def named(parameters: dict[str, NDArray[np.float32]], prefix: str = PREFIX) -> d
     return {f"{prefix}{name}": value for name, value in parameters.items()}
 
 
-# what a training makes; the log of a model's scorings is not among it: whoever tunes on the test split shall see that
+# What a training makes. `scorings.jsonl` and `first_genres.csv` stay: the answers of earlier models were seen.
 MADE = (CARD_NAME, WEIGHTS_NAME, HISTORY_NAME, NETWORK_NAME, CHECKPOINT_NAME)
 _ALL = (*MADE, LEARNT_NAME)
 OWNED = (*_ALL, PARTS, TUNING, *(f"{BASELINE_NAME}/{name}" for name in _ALL))
@@ -221,7 +222,7 @@ def refuse_foreign(out: Path) -> None:
     """Refuse a folder that holds something else than a model, whole or begun."""
     if out.is_file():
         raise ModelError(str(out), "a file", "a folder for the model", "Name another with -o")
-    known = (*_ALL, SCORINGS_NAME, f"{BASELINE_NAME}/{CARD_NAME}")
+    known = (*_ALL, SCORINGS_NAME, FIRST_GENRES_NAME, f"{BASELINE_NAME}/{CARD_NAME}")
     foreign = out.is_dir() and any(not path.name.startswith(".") for path in out.iterdir())
     if foreign and not any((out / name).exists() for name in known):
         raise ModelError(

@@ -36,6 +36,8 @@ def caveats(results: Results) -> list[Caveat]:
         audited(results),
         _stale(results),
         _not_test(results),
+        _edited(results),
+        _replaced(results),
         _artists(results),
         _shortcuts(results),
         _test_size(results),
@@ -137,6 +139,28 @@ def _not_test(results: Results) -> Caveat | None:
         return None
     words = f"The figures are for the covers of “{split}”, not for a test split that was kept aside."
     return Caveat("This is not the test split.", words)
+
+
+def _edited(results: Results) -> Caveat | None:
+    edits = results.evaluation.get("edits")
+    if not isinstance(edits, Mapping) or not edits.get("words"):
+        return None
+    words = (
+        f"{edits['words']} Whoever corrects genres in sight of a model's answers corrects those that contradict it, so "
+        "the figure rises though the model is the same."
+    )
+    return Caveat("The test was edited.", words)
+
+
+def _replaced(results: Results) -> Caveat | None:
+    replaced = int(results.evaluation.get("replaced") or 0)
+    if not replaced:
+        return None
+    words = (
+        f"{replaced:,} of the {int(results.evaluation['n']):,} covers that were judged are other files than when they "
+        "were collected. The files were judged as they are; `sleevenotes check` names them."
+    )
+    return Caveat("Covers were replaced.", words)
 
 
 def _artists(results: Results) -> Caveat | None:

@@ -40,6 +40,7 @@ from sleevenotes.judge.audit.within import narrowed, within
 from sleevenotes.judge.figures import Answers
 from sleevenotes.learn.model import Model
 from sleevenotes.learn.recipes import Options, train
+from sleevenotes.learn.scoring_log import log_scoring
 
 FORMAT = 1
 AUDIT_NAME = "audit.json"
@@ -135,14 +136,17 @@ def audit(dataset: Dataset, out: Path, settings: AuditSettings | None = None) ->
     Raises
     ------
     AuditError
-        Where there is no such check or collection, the model is for other genres or learnt from the test side, the
+        If there is no such check or collection, the model is for other genres or learnt from the test side, the
         control has too few covers, or genres of some covers are unknown.
+    ModelError
+        If the model's `scorings.jsonl` can't be written: what it says of the test side is logged first.
     SplitError
         Where the dataset is not split.
     """
     settings = settings or AuditSettings()
     out = Path(out)
     _refuse(out, settings)
+    trained = settings.trained  # another folder takes its place if it has to be narrowed to one collection
     if settings.collection:
         dataset, settings = _one_collection(dataset, out, settings)
     subject = Subject.of(dataset, None, out, seed=settings.seed, resamples=settings.resamples)
@@ -151,6 +155,10 @@ def audit(dataset: Dataset, out: Path, settings: AuditSettings | None = None) ->
     subject = Subject.of(
         dataset, model, out, seed=settings.seed, resamples=settings.resamples, progress=settings.progress
     )
+    if model is not None and settings.checks & OF_MODELS:
+        described = {"name": dataset.folder.resolve().name, "fingerprint": dataset.fingerprint, "covers": len(dataset)}
+        asked = Model.load(trained) if trained else model
+        log_scoring(asked, by="audit", split="test", dataset=described, n=len(subject.test))
     found: list[Found] = []
     for one in _made(subject, settings):
         settings.say(f"check {one.check}, {one.title}: {_said(one)}")

@@ -243,8 +243,9 @@ def said_by(service: Service) -> Said:
         return {}
     genres, best = recorded.task.genres, recorded.proba.argmax(axis=1).tolist()
     highest = recorded.proba.max(axis=1).clip(0, 1).round(6).tolist()
-    answers = zip(recorded.file_names, best, highest, strict=True)
-    return {name: (genres[at], proba) for name, at, proba in answers}
+    now = dict(zip(service.dataset.file_names, service.dataset.digests, strict=True))
+    answers = zip(recorded.file_names, recorded.digests, best, highest, strict=True)
+    return {name: (genres[at], proba) for name, digest, at, proba in answers if now.get(name) == digest}
 
 
 _MAKING = threading.Lock()

@@ -1,4 +1,5 @@
-// One cover of the dataset: what it is, what the model says of it and why, what it resembles, and the mending of its genre.
+// One cover of the dataset: what it is, what the model says of it and why, what it resembles, and a form to edit its genre.
+// The form and the model's answer are never shown together: genres that are changed in sight of an answer flatter the model.
 
 import { address, api, part } from "./api.js";
 import { Bars } from "./bars.js";
@@ -53,10 +54,29 @@ async function load(screen) {
 }
 
 function draw(screen) {
+  screen.editing = false;
   drawFacts(screen);
   drawSaid(screen);
-  drawMending(screen);
+  drawEditing(screen);
   drawChanges(screen);
+}
+
+/** Open or close the form; while it is open, nothing on the screen comes from the model. */
+function edit(screen, editing) {
+  screen.editing = editing;
+  if (editing) hideMap(screen);
+  screen.parts.similar.hidden = editing;
+  drawSaid(screen);
+  drawEditing(screen);
+  screen.parts.mend.querySelector(editing ? "select, input" : "button")?.focus();
+}
+
+function hideMap(screen) {
+  screen.explaining?.abort();
+  screen.genre = null;
+  screen.bars?.press(null);
+  screen.slider.clear();
+  put(screen.mapped);
 }
 
 // what it is
@@ -88,6 +108,10 @@ function genreLinks(genres) {
 
 function drawSaid(screen) {
   const { cover } = screen;
+  if (screen.editing) {
+    put(screen.parts.said, el("p", { class: "quiet hidden-answer" }, "What the model says is hidden until you save, so that your choice does not follow it."));
+    return;
+  }
   screen.bars ??= new Bars({ onPick: (genre) => explain(screen, genre) });
   const silent = cover.cant_tell ?? null;
   if (cover.error) {
@@ -154,29 +178,37 @@ function alike(cover) {
       cover.relation ? el("span", { class: "quiet" }, cover.relation) : null)));
 }
 
-// mending
+// editing
 
-function drawMending(screen) {
-  const { parts, cover, task } = screen;
-  const many = task === "multi" || cover.genres.length > 1;
-  const chooser = many ? severalGenres(screen) : oneGenre(screen);
-  const who = el("input", { name: "who", required: true, maxlength: NICKNAME_LONGEST, autocomplete: "nickname", value: kept("nickname") ?? "" });
-  const save = el("button", { class: "button main", type: "submit" }, "Save");
-  const submit = (event) => {
-    event.preventDefault();
-    mend(screen, { genres: chooser.chosen(), who: who.value.trim(), save });
-  };
-  const state = el("div", { class: "state" });
-  screen.mended = state;
-  screen.who = who;
+const IN_TEST = "This cover is in the test: the model is judged by its genre. `evaluate` counts genres that were changed after the model could answer, and gives its figures with and without these changes.";
+
+function drawEditing(screen) {
+  const { parts } = screen;
+  screen.state = el("div", { class: "state" });
+  screen.who = null;
+  const open = el("button", { class: "button", type: "button", on: { click: () => edit(screen, true) } }, "Edit genre");
   put(parts.mend,
     el("h2", null, "Is its genre wrong?"),
-    el("form", { on: { submit } },
-      chooser.element,
-      el("label", { class: "field" }, "Who says so? A nickname", who),
-      save),
-    state,
+    screen.editing ? editForm(screen) : open,
+    screen.state,
     el("p", { class: "quiet" }, "It goes to metadata.csv, and to changes.csv with the nickname and the time, so that it can be undone. The model stays as it is until it is trained again."));
+}
+
+function editForm(screen) {
+  const { cover, task } = screen;
+  const chooser = task === "multi" || cover.genres.length > 1 ? severalGenres(screen) : oneGenre(screen);
+  screen.who = el("input", { name: "who", required: true, maxlength: NICKNAME_LONGEST, autocomplete: "nickname", value: kept("nickname") ?? "" });
+  const save = el("button", { class: "button main", type: "submit" }, "Save");
+  const cancel = el("button", { class: "button", type: "button", on: { click: () => edit(screen, false) } }, "Cancel");
+  const submit = (event) => {
+    event.preventDefault();
+    change(screen, { genres: chooser.chosen(), who: screen.who.value.trim(), save });
+  };
+  return el("form", { on: { submit } },
+    cover.split === "test" ? el("p", { class: "in-test" }, IN_TEST) : null,
+    chooser.element,
+    el("label", { class: "field" }, "Who says so? A nickname", screen.who),
+    save, " ", cancel);
 }
 
 function oneGenre({ genres, cover }) {
@@ -194,22 +226,23 @@ function severalGenres({ genres, cover }) {
   return { element, chosen: () => boxes.filter((box) => box.checked).map((box) => box.value) };
 }
 
-async function mend(screen, { genres, who, save }) {
+async function change(screen, { genres, who, save }) {
   save.disabled = true;
   keep("nickname", who);
   try {
     const cover = await api.patch(of(screen), { genres, who, before: screen.cover.genres }, { signal: screen.stop.signal });
     await changed(screen, cover.change);
   } catch (error) {
-    if (error.name !== "AbortError") put(screen.mended, problem(error));
+    if (error.name !== "AbortError") put(screen.state, problem(error));
   } finally {
     save.disabled = false;
   }
 }
 
 async function undo(screen, change, button) {
-  const who = screen.who.value.trim();
+  const who = (screen.who?.value ?? kept("nickname") ?? "").trim();
   if (!who) {
+    if (!screen.editing) edit(screen, true);
     screen.who.reportValidity();
     return;
   }
@@ -220,7 +253,7 @@ async function undo(screen, change, button) {
     await changed(screen, made);
   } catch (error) {
     button.disabled = false;
-    if (error.name !== "AbortError") put(screen.mended, problem(error));
+    if (error.name !== "AbortError") put(screen.state, problem(error));
   }
 }
 
@@ -228,9 +261,10 @@ async function undo(screen, change, button) {
 async function changed(screen, change) {
   screen.cover = await api.get(of(screen), { signal: screen.stop.signal });
   draw(screen);
+  screen.parts.similar.hidden = false;
   const words = `Changed from ${listed(change.before)} to ${listed(change.after)}.`;
   const back = el("button", { class: "button small", type: "button", on: { click: () => undo(screen, change.change, back) } }, "Undo");
-  put(screen.mended, el("p", { class: "done" }, words, " ", back));
+  put(screen.state, el("p", { class: "done" }, words, " ", back));
   back.focus();
   say(words);
 }
