@@ -46,6 +46,7 @@ from sleevenotes.learn.known import LEARNT_NAME, LearntCovers, learnt_covers
 from sleevenotes.learn.model import BOX, CARD_NAME, Model
 from sleevenotes.learn.recipes import Options, train
 from sleevenotes.learn.saving import write_learnt
+from sleevenotes.learn.scoring_log import record_elsewhere
 
 MODEL = "distilled"
 MIN_COVERS = 100
@@ -335,6 +336,7 @@ def main() -> None:
         BOX.mkdir(exist_ok=True)
         for name in KEPT:
             shutil.copyfile(models[0].folder / name, BOX / name)
+        record_elsewhere(BOX)
         (BOX / "color").mkdir(exist_ok=True)
         for name in KEPT[:2]:
             shutil.copyfile(models[0].folder / "color" / name, BOX / "color" / name)

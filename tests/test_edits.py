@@ -20,7 +20,7 @@ from sleevenotes.judge.evaluation import evaluate
 from sleevenotes.judge.recorded import read_recorded
 from sleevenotes.learn import scoring_log
 from sleevenotes.learn.model import Model
-from sleevenotes.learn.scoring_log import First, first_seen, record_first
+from sleevenotes.learn.scoring_log import First, first_seen, record_elsewhere, record_first
 from training_for_tests import train_quickly
 
 RESAMPLES = 100
@@ -190,6 +190,18 @@ def test_in_multi_a_change_towards_the_answer_ranks_it_higher(multi: Dataset, mu
     after = evaluated(model, relabelled(dataset, [(name, top)]))
     assert (after["edits"]["changed"], after["edits"]["changed_towards"]) == (1, 1)
     assert after["edits"]["with_genres_before"]["label_ranking_ap"] == before["label_ranking_ap"]
+
+
+def test_a_model_without_the_genres_of_its_training_takes_every_dataset_for_a_foreign_one(judged):
+    dataset, model, _ = judged
+    record_elsewhere(model.folder)
+    first = evaluated(model, dataset)
+    assert (first["foreign"], first["edits"]) == (True, None)
+    assert evaluated(model, relabelled(dataset, surest_wrong(model, 3)))["edits"]["changed_towards"] == 3
+
+
+def test_the_bundled_model_has_a_record_without_genres():
+    assert set(first_seen(Model.in_the_box())) == {""}
 
 
 # the record

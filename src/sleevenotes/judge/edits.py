@@ -82,7 +82,7 @@ def past_of(model: Model, dataset: Dataset, part: Dataset, covers: Dataset, spli
         If `changes.csv` can't be read.
     """
     first = first_seen(model)
-    trained = min((each.when for each in first.values() if each.at == TRAINING), default="")
+    trained = min((each.when for each in first.values() if each.at != EVALUATION), default="")
     log: defaultdict[str, list[Change]] = defaultdict(list)
     for change in changes(covers.folder):
         log[change.file_name].append(change)

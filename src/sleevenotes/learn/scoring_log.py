@@ -15,10 +15,11 @@ sha256    of the cover's file
 genres    its genres then, `;` between them
 split     `train`, `valid` or `test`; empty if it was left out or has no genre of the task
 when      in UTC, as ISO 8601 writes it
-at        `training`, or `evaluation` for a cover that was not in the training's dataset
+at        `training`, or `evaluation` for a cover that was not in the training's dataset; or `elsewhere`
 ========= ================================================================================
 
-A cover has another row once its split is another at a later training; its first row has its first genres.
+A cover has another row once its split is another at a later training; its first row has its first genres. A model that
+is given away without the genres of its training, such as the bundled one, has a row with `elsewhere` for them.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from sleevenotes.errors import ModelError
 from sleevenotes.learn.model import FIRST_GENRES_NAME, SCORINGS_NAME, Model
 
 COLUMNS = ("sha256", "genres", "split", "when", "at")
-TRAINING, EVALUATION = "training", "evaluation"
+TRAINING, EVALUATION, ELSEWHERE = "training", "evaluation", "elsewhere"
 LEARNT = ("train", "valid")
 CURE = "Restore it from a backup, or delete it and train the model again"
 
@@ -59,7 +60,7 @@ class First:
     when
         In UTC, as ISO 8601 writes it.
     at
-        `training` or `evaluation`.
+        `training`, `evaluation` or `elsewhere`.
     """
 
     genres: tuple[str, ...]
@@ -88,6 +89,8 @@ def log_scoring(model: Model, **entry: Any) -> None:
 def first_seen(model: Model) -> dict[str, First]:
     """Return each cover when the model could first be asked about it, by the SHA-256 of its file.
 
+    The entry of a training whose genres were not given away with the model has an empty key.
+
     Raises
     ------
     ModelError
@@ -97,7 +100,7 @@ def first_seen(model: Model) -> dict[str, First]:
     if not path.is_file():
         raise ModelError(str(path), "not there", "The genres that covers had when the model was trained", CURE)
     found = _read(path)
-    lacking = sum(row["sha256"] not in found for row in model.learnt_from)
+    lacking = 0 if "" in found else sum(row["sha256"] not in found for row in model.learnt_from)
     if lacking:
         count = f"{lacking:,} of {len(model.learnt_from):,} covers that the model learnt from are not in it"
         raise ModelError(str(path), count, "A row for each", CURE)
@@ -145,6 +148,11 @@ def _record(path: Path, covers: Iterable[tuple[str, tuple[str, ...], str]], at: 
     _append(path, text.getvalue(), after=kept)
 
 
+def record_elsewhere(folder: Path) -> None:
+    """Write the `first_genres.csv` of a model that is given away without the genres of its training."""
+    _append(folder / FIRST_GENRES_NAME, f"{','.join(COLUMNS)}\n,,,{now()},{ELSEWHERE}\n", after=b"")
+
+
 def now() -> str:
     """Return the time in UTC, to the second, as ISO 8601 writes it."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -184,10 +192,13 @@ def _read(path: Path) -> dict[str, First]:
 def _is_whole(row: list[str]) -> bool:
     if len(row) != len(COLUMNS):
         return False
-    digest, _, split, when, at = row
+    digest, genres, split, when, at = row
     date = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
-    known = split in ("", *SPLITS) and at in (TRAINING, EVALUATION)
-    return known and bool(re.fullmatch(r"[0-9a-f]{64}", digest)) and bool(re.fullmatch(date, when))
+    if not re.fullmatch(date, when):
+        return False
+    if at == ELSEWHERE:
+        return not (digest or genres or split)
+    return split in ("", *SPLITS) and at in (TRAINING, EVALUATION) and bool(re.fullmatch(r"[0-9a-f]{64}", digest))
 
 
 def _append(path: Path, text: str, *, after: bytes | None = None) -> None:
