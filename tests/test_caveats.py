@@ -57,6 +57,13 @@ def test_other_splits_and_many_looks_at_the_test_are_told(results: Results) -> N
     assert "The test has been looked at before." not in said(replace(results, scorings=1))
 
 
+def test_changed_genres_and_replaced_covers_are_told(results: Results) -> None:
+    words = "8 of 20 test genres were changed after this model answered, 8 towards its answer."
+    assert said(results, edits={"words": words})["The test was edited."].startswith(words)
+    assert said(results, replaced=3)["Covers were replaced."].startswith("3 of the 20 covers that were judged")
+    assert not {"The test was edited.", "Covers were replaced."} & set(said(results, edits=None, replaced=0))
+
+
 def test_a_narrow_interval_is_luck_and_none_is_said_to_be_none(results: Results) -> None:
     narrow = {"value": 0.4, "low": 0.39, "high": 0.41}
     assert "39\N{NO-BREAK SPACE}% or 41" in said(results, accuracy=narrow)["Luck is in every figure."]

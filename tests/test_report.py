@@ -292,6 +292,21 @@ def test_folds_and_the_curve_are_drawn_where_they_are(run: Finished) -> None:
     assert "More covers would help." in page.text
 
 
+def test_the_first_screen_shows_the_figure_with_and_without_changed_genres(run: Finished) -> None:
+    words = "8 of 20 test genres were changed after this model answered, 8 towards its answer."
+    before = {"n": 20, "accuracy": {"value": 0.25, "low": 0.1, "high": 0.4}}
+    run.change(
+        "evaluation.json",
+        verdict=f"{'It names some genres, as far as can be told. ' * 5}{words}",
+        edits={"words": words, "with_genres_before": before},
+    )
+    text = report(run).text.replace("\xa0", " ")
+    screen, rest = text.split("Side A:", 1)
+    assert words in screen
+    assert "25 % (10–40) with the genres of before they were changed" in screen
+    assert f"The test was edited. {words}" in rest
+
+
 def test_a_long_verdict_is_told_whole(run: Finished) -> None:
     run.change("evaluation.json", verdict=f"{'It names some genres. ' * 12}The end.")
     assert "It names some genres. The end." in report(run).text

@@ -135,6 +135,7 @@ def headline(results: Results) -> list[dict[str, Any]]:
             f"shown one {results.genres[0]} cover and one other, how often it picks the right one; guessing gets 0.50"
         )
         right = f"right answers on {n} it has never seen (accuracy); {BASELINE_MEANINGS[best[0]]} gets {usual}"
+        right += _before_edits(results)
         return [
             {"name": "ROC AUC", "figure": figure_parts(estimate(evaluation.get("roc_auc")), False), "words": ranks},
             {"name": "Right answers", "figure": figure_parts(estimate(evaluation[key])), "words": right},
@@ -146,10 +147,24 @@ def headline(results: Results) -> list[dict[str, Any]]:
         words = f"of {n} it has never seen (accuracy)"
     name = "Ranking precision" if results.task == "multi" else "Right answers"
     return [
-        {"name": name, "figure": figure_parts(estimate(evaluation[key]), percent), "words": words},
+        {
+            "name": name,
+            "figure": figure_parts(estimate(evaluation[key]), percent),
+            "words": words + _before_edits(results),
+        },
         guessing,
         colors,
     ]
+
+
+def _before_edits(results: Results) -> str:
+    """Return the main figure with the genres that covers had before they were changed; empty if none were."""
+    key = results.main_figure
+    before = (results.evaluation.get("edits") or {}).get("with_genres_before")
+    if not before:
+        return ""
+    figure = estimate_words(estimate(before.get(key)), percent=FIGURES[key][1])
+    return f"; {figure} with the genres of before they were changed"
 
 
 def figures(results: Results) -> dict[str, Any]:
