@@ -88,7 +88,8 @@ def past_of(model: Model, dataset: Dataset, part: Dataset, covers: Dataset, spli
         log[change.file_name].append(change)
     before, at_training = [], []
     for name, digest, now in zip(covers.file_names, covers.digests, covers.genre_lists, strict=True):
-        then = first[digest].genres if digest in first else _at(trained, log[name], now)
+        options = first[digest].genres if digest in first else (_at(trained, log[name], now),)
+        then = now if now in options else options[0]
         earlier = [change for change in log[name] if change.when < trained]
         before.append(earlier[0].before if earlier else then)
         at_training.append(then)
@@ -230,8 +231,10 @@ def _changed(counts: Mapping[str, int], split: str, n: int, figures: Mapping[str
     guessing = figures["chance"].get(headline)
     against = "" if guessing is None else f", and guessing gets {_shown({'value': guessing}, headline)}"
     what = "it is right" if headline == "accuracy" else "its label-ranking average precision is"
-    share = f"{what} {_shown(figures[headline], headline)}"
-    return f"{words}. With the genres of before{left_out}, {share}{' of the time' * (headline == 'accuracy')}{against}."
+    share = _shown(figures[headline], headline)
+    if headline == "accuracy":
+        share = share.replace(" %", " % of the time", 1)
+    return f"{words}. With the genres of before{left_out}, {what} {share}{against}."
 
 
 def _gone_words(gone: int) -> str:

@@ -18,7 +18,8 @@ when      in UTC, as ISO 8601 writes it
 at        `training`, or `evaluation` for a cover that was not in the training's dataset; or `elsewhere`
 ========= ================================================================================
 
-A cover has another row once its split is another at a later training; its first row has its first genres. A model that
+A file that is there several times under different genres has a row for each. A cover has another row, with the same
+genres, once its split is another at a later training. A model that
 is given away without the genres of its training, such as the bundled one, has a row with `elsewhere` for them.
 """
 
@@ -29,7 +30,7 @@ import json
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
@@ -54,7 +55,7 @@ class First:
     Parameters
     ----------
     genres
-        Its genres at that time, the primary one first.
+        Its genres at that time, the primary one first; more than one if the same file was there under others, too.
     split
         `train`, `valid` or `test` at the last training; empty if it was left out, or not in the training's dataset.
     when
@@ -63,7 +64,7 @@ class First:
         `training`, `evaluation` or `elsewhere`.
     """
 
-    genres: tuple[str, ...]
+    genres: tuple[tuple[str, ...], ...]
     split: str
     when: str
     at: str
@@ -131,11 +132,14 @@ def record_first(folder: Path, covers: Iterable[tuple[str, tuple[str, ...], str]
 
 def _record(path: Path, covers: Iterable[tuple[str, tuple[str, ...], str]], at: str) -> None:
     known = _read(path)
-    rows: dict[str, tuple[str, str, str, str, str]] = {}
+    rows: dict[tuple[str, tuple[str, ...]], tuple[str, str, str, str, str]] = {}
     when = now()
     for digest, genres, split in covers:
-        if digest not in known or (at == TRAINING and known[digest].split != split):
-            rows[digest] = (digest, guarded(SEPARATOR.join(genres)), split, when, at)
+        if digest in known:
+            if at == EVALUATION or known[digest].split == split:
+                continue
+            genres = known[digest].genres[0]
+        rows[digest, genres] = (digest, guarded(SEPARATOR.join(genres)), split, when, at)
     if not rows:
         return
     text = StringIO()
@@ -182,10 +186,12 @@ def _read(path: Path) -> dict[str, First]:
         if not _is_whole(row):
             raise ModelError(f"{path}, row {number}", "damaged", f"{', '.join(COLUMNS)} of a cover", CURE)
         digest, genres, split, when, at = row
-        first = First(tuple(filter(None, unguarded(genres).split(SEPARATOR))), split, when, at)
-        if digest in found:
-            first = First(found[digest].genres, split, found[digest].when, found[digest].at)
-        found[digest] = first
+        then = tuple(filter(None, unguarded(genres).split(SEPARATOR)))
+        if digest not in found:
+            found[digest] = First((then,), split, when, at)
+        else:
+            first = found[digest]
+            found[digest] = replace(first, genres=tuple(dict.fromkeys((*first.genres, then))), split=split)
     return found
 
 
