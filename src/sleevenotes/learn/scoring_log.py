@@ -30,7 +30,7 @@ import json
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
@@ -191,7 +191,8 @@ def _read(path: Path) -> dict[str, First]:
             found[digest] = First((then,), split, when, at)
         else:
             first = found[digest]
-            found[digest] = replace(first, genres=tuple(dict.fromkeys((*first.genres, then))), split=split)
+            genres_then = tuple(dict.fromkeys((*first.genres, then)))
+            found[digest] = First(genres_then, split, first.when, TRAINING if at == TRAINING else first.at)
     return found
 
 
