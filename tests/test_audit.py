@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from sleevenotes.judge.audit.probe import Target, cauchy, probe, shuffled_p
 from sleevenotes.judge.audit.scores import Ruler, above_chance, auc
 from sleevenotes.judge.audit.subject import Subject, cross_validated
 from sleevenotes.judge.figures import Answers
+from sleevenotes.learn.model import Model
 
 CHEAP = frozenset({1, 2, 6})
 
@@ -326,3 +328,23 @@ def test_a_file_is_no_folder_for_an_audit(single, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(AuditError, match="a file"):
         audit(single, tmp_path / "file", replace(AuditSettings(), checks=frozenset({6})))
+
+
+# the log
+
+
+@pytest.mark.parametrize(("checks", "lines"), [({3}, 1), ({1, 6}, 0)])
+def test_an_audit_that_asks_the_model_about_the_test_is_logged_first(
+    single: Dataset, color_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checks: set[int], lines: int
+):
+    model = shutil.copytree(color_model.folder, tmp_path / "model")
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sleevenotes.judge.audit.audit._made", stop)
+    with pytest.raises(KeyboardInterrupt):
+        audit(single, tmp_path / "out", AuditSettings(trained=model, checks=frozenset(checks)))
+    log = model / "scorings.jsonl"
+    logged = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()] if log.exists() else []
+    assert [(line["by"], line["split"], line["n"]) for line in logged] == [("audit", "test", 30)] * lines
