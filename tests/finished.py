@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sleevenotes.covers.dataset import COLUMNS, Dataset
-from sleevenotes.covers.images import encode
+from sleevenotes.covers.images import encode, sha256
 from sleevenotes.covers.tasks import Kind, Task
 from sleevenotes.judge.figures import Answers, figures, guesses, verdict
 from sleevenotes.learn.conformal import in_set
@@ -224,7 +224,14 @@ def _write_predictions(path: Path, names: Sequence[str], task: Task, judged: Jud
     for at, name in enumerate(names):
         proba, true = judged.proba[at], judged.truth[at]
         said = task.genres[int(proba.argmax())]
-        row = {"file_name": name, "truth": true, "predicted": said, "confidence": f"{proba.max():.6f}"}
+        digest = sha256((path.parent / "dataset" / name).read_bytes())
+        row = {
+            "file_name": name,
+            "sha256": digest,
+            "truth": true,
+            "predicted": said,
+            "confidence": f"{proba.max():.6f}",
+        }
         row |= {"correct": "" if task.kind == "multi" else str(int(said == true)), "group": f"g{at}", "fold": ""}
         rows.append(row | {f"proba {genre}": f"{of_it:.6f}" for genre, of_it in zip(task.genres, proba, strict=True)})
     _write_table(path, tuple(rows[0]), rows)

@@ -342,12 +342,16 @@ def test_an_evaluation_of_other_covers_or_genres_is_refused(
     game_of(copied, [list(rows_of(copied, [True] * 10, [False] * 10))])
     predictions = tmp_path / "evaluated" / "predictions.csv"
     same = predictions.read_text(encoding="utf-8")
-    predictions.write_text(same.replace("images/", "pictures/"), encoding="utf-8")
+    header, *rows = same.splitlines()
+    others = [f"{name},{at:064x},{rest}" for at, (name, _, rest) in enumerate(row.split(",", 2) for row in rows)]
+    predictions.write_text("\n".join([header, *others]) + "\n", encoding="utf-8")
     with pytest.raises(EvaluationError, match="none of the 10 covers that were played with is in it"):
         p.people(copied, [tmp_path / "evaluated"])
-    header, *rows = same.splitlines()
-    names = [row.partition(",")[0] for row in rows]  # the same names, for other covers
-    moved = [f"{name},{row.partition(',')[2]}" for name, row in zip([*names[1:], names[0]], rows, strict=True)]
+    digests = [row.split(",")[1] for row in rows]  # the same files, for other answers
+    moved = [
+        f"{name},{digest},{rest}"
+        for digest, (name, _, rest) in zip([*digests[1:], digests[0]], (row.split(",", 2) for row in rows), strict=True)
+    ]
     predictions.write_text("\n".join([header, *moved]) + "\n", encoding="utf-8")
     with pytest.raises(EvaluationError, match="of 10 covers are of other genres there, such as images/"):
         p.people(copied, [tmp_path / "evaluated"])

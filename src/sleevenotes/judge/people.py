@@ -276,8 +276,8 @@ def _recorded_rival(recorded: Recorded, path: Path, answers: Answers) -> Rival:
     EvaluationError
         Where it was asked about none of the covers, or knows fewer than two of the genres.
     """
-    place = {name: at for at, name in enumerate(recorded.file_names)}
-    rows = np.array([place.get(guess.file_name, -1) for guess in answers.guesses])
+    place = {digest: at for at, digest in enumerate(recorded.digests)}
+    rows = np.array([place.get(guess.sha256, -1) for guess in answers.guesses])
     if not (rows >= 0).any():
         found = f"none of the {int(answers.covers.max()) + 1:,} covers that were played with is in it"
         raise EvaluationError(str(path), found, "An evaluation of this dataset's test was expected", CURE)
@@ -306,19 +306,19 @@ def _otherwise(recorded: Recorded, answers: Answers, dataset: Dataset) -> list[s
     Raises
     ------
     EvaluationError
-        Where they are most of them: covers of another dataset may bear the same file names.
+        If they are most of them.
     """
     named = recorded.task.named(np.where(recorded.truth < 0, 0, recorded.truth))
-    there = {name: set(words.split(";")) for name, words in zip(recorded.file_names, named, strict=True)}
-    here = {guess.file_name: guess.answer.truth for guess in answers.guesses if guess.file_name in there}
-    unlike = [name for name, truth in here.items() if not there[name] & set(truth)]
+    there = {digest: set(words.split(";")) for digest, words in zip(recorded.digests, named, strict=True)}
+    here = {guess.sha256: guess for guess in answers.guesses if guess.sha256 in there}
+    unlike = [guess.file_name for digest, guess in here.items() if not there[digest] & set(guess.answer.truth)]
     if len(unlike) > SAME_TRUTH * len(here):
         found = f"{len(unlike):,} of {len(here):,} covers are of other genres there, such as {unlike[0]}"
         raise EvaluationError(str(recorded.path), found, "An evaluation of this dataset's test was expected", CURE)
     where = f"{recorded.path.parent.name}/{recorded.path.name}"
     notes = [f"{len(unlike):,} of {len(here):,} covers are of other genres in {where}."] if unlike else []
     if (recorded.evaluation.get("dataset") or {}).get("fingerprint") != dataset.fingerprint:
-        notes.append(f"{where} is of the dataset as it was; its covers are told by their file names alone.")
+        notes.append(f"{where} is of the dataset before it was changed.")
     return notes
 
 
