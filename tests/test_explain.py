@@ -272,7 +272,8 @@ def test_a_cover_that_can_not_be_read_is_told_and_the_others_go_on(single: Datas
     found, unreadable = explain(small_model, covers, tmp_path / "maps")
     assert [one.file_name for one in found] == [str(single.path(0)), str(single.path(1))]
     assert all(isinstance(error, CoverError) for error in unreadable)
-    assert [str(error).split(":")[0] for error in unreadable] == ["broken.jpg", "gone.jpg"]
+    assert [error.where for error in unreadable] == [str(path) for path in covers[1:3]]  # as they were named
+    assert all(str(error).startswith(f"{error.where}: ") for error in unreadable)
 
 
 @pytest.mark.usefixtures("tiny")

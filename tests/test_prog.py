@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from sleevenotes import cli
-from sleevenotes.collect.collecting import collect
+from sleevenotes.collect.collecting import CollectSettings, collect
 from sleevenotes.collect.demo import DemoSettings, draw_demo
 from sleevenotes.covers.dataset import Dataset, from_columns
 from sleevenotes.covers.images import decode, encode, resize
@@ -57,7 +57,8 @@ def drawn(tmp_path_factory) -> dict[str, Dataset]:
             send(path, folder / name / genre.name / f"{path.stem}.jpg", *PATHS[name])
     twice = next((folder / "prog").rglob("*.jpg"))
     send(twice, folder / "others" / folders[1].name / "Somebody - The same again.jpg", *PATHS["others"])
-    return {name: collect(folder / name, folder / "collected" / name).dataset for name in PATHS}
+    plain = CollectSettings(layout="genre")  # each cover is a group: artists would leave few
+    return {name: collect(folder / name, folder / "collected" / name, settings=plain).dataset for name in PATHS}
 
 
 def send(source: Path, target: Path, size_px: int, quality: int) -> None:
@@ -134,6 +135,14 @@ def test_of_many_covers_some_are_drawn_in_their_shares(drawn, tmp_path):
     assert all(19 <= before.count(genre) <= 20 for genre in set(before))
     other = combine(Collections.of(drawn["prog"], drawn["others"]), tmp_path / "dataset", most=60, seed=4)
     assert other.dataset.fingerprint != few.dataset.fingerprint  # another seed: it is made anew
+
+
+@few_covers
+def test_the_others_may_have_no_genre_at_all(drawn, tmp_path):
+    others = drawn["others"].with_columns(genres=[""] * len(drawn["others"]))
+    both = combine(Collections.of(drawn["prog"], others), tmp_path / "dataset", most=60, seed=3)
+    kinds = Counter(zip(both.dataset.column("genres"), both.dataset.column("genres_before"), strict=True))
+    assert {(kind, bool(genre)) for kind, genre in kinds} == {("is_prog", True), ("not_prog", False)}
 
 
 def test_a_stratified_draw_keeps_every_stratum_and_never_takes_more_than_asked():

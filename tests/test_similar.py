@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from io import StringIO
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from sleevenotes.judge.similar import NEAR_DUPLICATE, SAME_FILE, CoverIndex, sim
 from sleevenotes.learn import nearest as nearest_covers
 from sleevenotes.learn.features import dataset_features
 from sleevenotes.learn.nearest import Nearest, graph, index_at_hand, indexed, nearest, sketch, sketched
-from sleevenotes.publish.similar_page import COLUMNS, write_similar_page
+from sleevenotes.publish.similar_page import COLUMNS, write_similar_page, write_table
 
 WITH_INDEX = pytest.mark.skipif(not index_at_hand(), reason="the extra `index` is not installed")
 
@@ -211,7 +212,10 @@ def test_a_cover_that_can_not_be_read_says_so_in_its_place(color_model, single, 
     broken.write_bytes(b"nothing")
     answers = similar(color_model, single, [single.path(0), broken, tmp_path / "not there.jpg"], top=1)
     assert [answer.error is None for answer in answers] == [True, False, False]
-    assert "broken.jpg" in answers[1].error
+    assert answers[1].error.startswith(f"{broken}: no picture")
+    told = StringIO()
+    assert write_table(answers, told) == 2
+    assert f"{broken}   no picture" in told.getvalue()  # named once
     assert answers[1].neighbors == ()
 
 

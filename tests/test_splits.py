@@ -442,6 +442,15 @@ def test_split_takes_valid_as_test_if_a_table_came_without_one(tmp_path: Path, p
     assert quietly(reopened(tmp_path)).kept
 
 
+def test_covers_without_any_genre_are_refused_with_what_they_are_for(tmp_path: Path, pairs: list[Pair]) -> None:
+    dataset = table(tmp_path, [""] * 12)
+    said = r"none of its 12 covers has a genre\. Covers with genres were expected\. .*`predict`, `explain`, `similar`"
+    with pytest.raises(DatasetError, match=said):
+        split(dataset)
+    with pytest.raises(DatasetError, match=said):
+        Task.of(dataset)
+
+
 def test_split_keeps_given_groups_together_and_does_not_take_its_own_for_given(
     tmp_path: Path, pairs: list[Pair]
 ) -> None:

@@ -27,6 +27,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from difflib import get_close_matches
+from typing import Self
 
 SHOWN_PROBLEMS = 10
 
@@ -55,9 +56,12 @@ class SleevenotesError(Exception):
         self.where, self.found, self.expected, self.cure = where, found, expected, cure
         super().__init__(self.sentence)
 
-    def about(self, where: str) -> SleevenotesError:
+    def about(self, where: str) -> Self:
         """Return the same error with another name for what it is about, such as the path that was typed."""
-        return SleevenotesError(where, self.found, self.expected, self.cure)
+        named = type(self).__new__(type(self))
+        named.__dict__.update(self.__dict__ | {"where": where})
+        named.args = (named.sentence,)
+        return named
 
     @property
     def sentence(self) -> str:

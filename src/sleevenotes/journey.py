@@ -115,7 +115,9 @@ def _collect(journey: Journey, progress_bar: ProgressBar) -> CollectResult:
 
     source = journey.source or _demo(journey, progress_bar)
     layout = journey.layout if journey.source else "genre/artist/album"
-    settings = CollectSettings(layout=layout, title=journey.title, separator=journey.separator, split_column=journey.split_column)
+    settings = CollectSettings(
+        layout=layout, title=journey.title, separator=journey.separator, split_column=journey.split_column
+    )
     command = f"sleevenotes run {shlex.quote(str(source))} -o {shlex.quote(str(journey.out))}"
     with progress_bar("collecting") as progress:
         return collect(source, journey.out / "dataset", settings=settings, progress=progress, command=command)

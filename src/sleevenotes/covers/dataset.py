@@ -217,6 +217,21 @@ class Dataset:
         """Every genre that occurs, by name."""
         return sorted({genre for genres in self.genre_lists for genre in genres})
 
+    def require_genres(self) -> None:
+        """Refuse a dataset in which no cover has a genre.
+
+        Raises
+        ------
+        DatasetError
+            If there are covers, but none has a genre.
+        """
+        if len(self) and not self.genres:
+            found = "its cover has no genre" if len(self) == 1 else f"none of its {len(self):,} covers has a genre"
+            cure = (
+                "Collect them with genres; without, they are for `predict`, `explain`, `similar` and `study prog` only"
+            )
+            raise DatasetError(str(self.folder), found, "covers with genres", cure)
+
     @cached_property
     def groups(self) -> list[str]:
         """Each cover's group; a cover without one is a group by itself."""

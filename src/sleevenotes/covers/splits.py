@@ -147,7 +147,7 @@ def split(
     SplitError
         Where the options are wrong, there are fewer than two genres, too few covers, or a genre that lies in one group.
     DatasetError
-        Where the genre tree can't be read, or goes round in a circle.
+        If no cover has a genre; where the genre tree can't be read, or goes round in a circle.
     StoreBusy
         If another process is writing to the dataset.
 
@@ -156,6 +156,7 @@ def split(
     SleevenotesWarning
         If test has fewer than 100 covers, or one group more than a tenth of all covers.
     """
+    dataset.require_genres()
     choice: dict[str, Any] = {"seed": seed, "fractions": list(fractions), "by": _checked(task, genre, by, fractions)}
     with writing(dataset.folder, "split"):  # from reading the table to writing it, so that no edit between is lost
         return _split(dataset.current(), choice, task, genre, min_covers, genre_tree, keep_test=keep_test, again=again)

@@ -70,10 +70,13 @@ class Task:
 
         Raises
         ------
+        DatasetError
+            If no cover has a genre.
         SplitError
             Where the dataset is not split yet, or what `split` wrote was spoilt.
         """
         settings = dataset.settings
+        dataset.require_genres()
         if not settings:
             raise SplitError(
                 str(dataset.folder),

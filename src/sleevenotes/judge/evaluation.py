@@ -296,6 +296,7 @@ def _judged(model: Model, dataset: Dataset, split: str) -> Dataset:
     """Return the split's covers that have a truth under the model's task, and warn of the others."""
     if split not in ("train", "valid", "test", "all"):
         raise EvaluationError(f"split '{split}'", "unknown", "train, valid, test or all")
+    dataset.require_genres()
     covers = dataset.in_split(split)
     if not len(covers):
         cure = f"Run `sleevenotes split {dataset.folder}`, or judge all covers with --split all"

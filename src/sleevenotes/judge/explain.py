@@ -398,7 +398,7 @@ def explain(
         try:
             pixels = decode(path)
         except CoverError as error:
-            unreadable.append(error)
+            unreadable.append(error.about(str(path)))
             continue
         name = names[number] if names else str(path)
         truth = truths[number] if truths else ""

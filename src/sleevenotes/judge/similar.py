@@ -173,7 +173,7 @@ class CoverIndex:
         rows = iter(self.model.extractor.features(np.stack(readable)) if readable else ())
         for at, pixels in waiting:
             if isinstance(pixels, CoverError):
-                yield Similar(called[at], (), str(pixels))
+                yield Similar(called[at], (), pixels.about(called[at]).sentence)
             else:
                 yield Similar(called[at], self._neighbors(next(rows), sources[at], *wanted))
 

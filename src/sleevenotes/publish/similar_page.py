@@ -58,7 +58,8 @@ def write_table(answers: Iterable[Similar], out: TextIO) -> int:
     """Write each cover with its neighbours below it, for people, and return how many could not be read."""
     failed = 0
     for answer in answers:
-        print(answer.file if answer.error is None else f"{answer.file}   {answer.error}", file=out)
+        error = "" if answer.error is None else f"   {answer.error.removeprefix(f'{answer.file}: ')}"
+        print(f"{answer.file}{error}", file=out)
         for rank, each in enumerate(answer.neighbors, start=1):
             told = "   ".join(filter(None, (printable(named(each)), ", ".join(each.genres), each.relation)))
             print(f"  {rank:>2}  {each.distance:.3f}  {told}", file=out)
