@@ -80,6 +80,16 @@ def test_a_lock_goes_with_the_process_that_held_it(tmp_path: Path, hasty: None):
     assert not any(tmp_path.iterdir())
 
 
+def test_opening_a_dataset_removes_the_file_of_a_killed_holder_and_not_that_of_a_live_one(dataset: Dataset):
+    with held(dataset.folder) as process:
+        Dataset.open(dataset.folder)
+        assert (dataset.folder / LOCK_NAME).exists()
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        Dataset.open(dataset.folder)
+        assert not (dataset.folder / LOCK_NAME).exists()
+
+
 def test_a_lock_whose_holder_could_not_say_who_it_is_still_keeps_others_out(tmp_path: Path, hasty: None):
     with held(tmp_path):
         (tmp_path / LOCK_NAME).write_text("{")

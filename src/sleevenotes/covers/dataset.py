@@ -40,7 +40,7 @@ from numpy.typing import NDArray
 from sleevenotes.covers.digests import file_digests, report_replaced
 from sleevenotes.covers.files import one_line, replacing, sweep
 from sleevenotes.covers.huggingface import write_splits
-from sleevenotes.covers.locks import holds, writing
+from sleevenotes.covers.locks import forget_stale, holds, writing
 from sleevenotes.covers.swapping import finish_swap
 from sleevenotes.errors import ChangedMeanwhile, DatasetError
 
@@ -408,6 +408,7 @@ def _tidy_up(folder: Path) -> None:
     sweep(folder)
     if (folder / PENDING_NAME).exists() and not holds(folder):  # else it is finished already, or being made
         finish(folder)
+    forget_stale(folder)
 
 
 def _changed(folder: Path) -> ChangedMeanwhile:

@@ -76,6 +76,15 @@ def holds(folder: Path) -> bool:
     return Path(folder).resolve() in _mine()
 
 
+def forget_stale(folder: Path) -> None:
+    """Remove the lock's file if it is left from a killed process and nobody holds the lock."""
+    path = folder / LOCK_NAME
+    if path.exists() and not holds(folder):
+        with suppress(OSError), path.open("a+b") as file:  # gone by now, or nobody may write here
+            if _try_lock(file) and _is_there(file, path):
+                _release(file, path)
+
+
 def _mine() -> set[Path]:
     """Return the folders whose lock this thread holds."""
     if not hasattr(_held, "folders"):
