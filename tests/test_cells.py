@@ -286,6 +286,17 @@ def test_columns_of_published_tables_are_known(tmp_path: Path, header: str, file
     assert (cover.source, cover.genres) == ("a.jpg", ("rock",))
 
 
+def test_a_column_of_releases_that_names_the_files_is_both(tmp_path: Path) -> None:
+    (tmp_path / "r1.jpg").write_bytes(b"x")
+    (tmp_path / "t.csv").write_text(
+        "recordingmbid\treleasegroupmbid\tgenre1\tgenre2\nq\tr1\trock\trock---indie\n".replace("\t", ","),
+        encoding="utf-8",
+    )
+    (cover,) = read(tmp_path / "t.csv").found
+    assert (cover.source, cover.genres) == ("r1.jpg", ("rock", "indie"))
+    assert dict(cover.extra) == {"recordingmbid": "q", "release": "r1"}
+
+
 # -- a split that comes with the data ----------------------------------------------------------------------------------
 
 

@@ -31,16 +31,8 @@ FILE_COLUMNS = (
     *("relativepath", "imagefilepath", "filelocation"),
 )
 PERHAPS_FILE_COLUMNS = (
-    "art",
-    "photo",
-    "images",
-    "imageid",
-    "coverid",
-    "albumid",
-    "releaseid",
-    "location",
-    "id",
-    "mbid",
+    *("art", "photo", "images", "imageid", "coverid", "albumid", "releaseid", "location", "id", "mbid", "albummbid"),
+    *("releasegroupmbid", "releasegroupid", "releasembid", "discogsid", "masterid", "trackid", "msdtrackid", "asin"),
 )
 """Names of columns of files if their cells name files that are there, and only then."""
 URL_COLUMNS = (
@@ -161,10 +153,12 @@ def find_roles(
     which = _GenreColumns() if genre else _genre_columns(path, table, genres_column, taken)
     taken |= {*which.indices}
     others: list[int | None] = []
-    for names in (ARTIST_COLUMNS, ALBUM_COLUMNS, YEAR_COLUMNS, RELEASE_COLUMNS):
+    for names in (ARTIST_COLUMNS, ALBUM_COLUMNS, YEAR_COLUMNS):
         others.append(position(path, columns, None, names, taken=taken))
         taken.add(others[-1])
-    artist, album, year, release = others
+    artist, album, year = others
+    release = position(path, columns, None, RELEASE_COLUMNS, taken=taken - {file})  # files may be named by release
+    taken.add(release)
     extra: dict[str, int] = {}
     for index, name in enumerate(columns):
         if index not in taken:
@@ -241,16 +235,17 @@ def _positions(columns: Sequence[str], known: Sequence[str], taken: Iterable[int
 
 
 def _file_column(path: str, table: Table, named: str | None, fits: Callable[[int], bool]) -> int | None:
-    """Return the column of files: the first known name whose cells name some, or else the first known name."""
+    """Return the column of files: of the known names the first whose cells name some, or else the first; then URLs."""
     if named is not None:
         return position(path, table.columns, named, ())
     known = _positions(table.columns, FILE_COLUMNS)
-    if len(known) != 1:
-        perhaps = _positions(table.columns, PERHAPS_FILE_COLUMNS)
-        fitting = next((index for index in [*known, *([] if known else perhaps)] if fits(index)), None)
-        if fitting is not None:
-            return fitting
-    return known[0] if known else url_column(table)
+    if len(known) > 1:
+        return next((index for index in known if fits(index)), known[0])
+    if known:
+        return known[0]
+    urls = url_column(table)
+    perhaps = _positions(table.columns, PERHAPS_FILE_COLUMNS)
+    return urls if urls is not None else next((index for index in perhaps if fits(index)), None)
 
 
 @dataclass(frozen=True)
