@@ -305,12 +305,13 @@ def test_covers_of_a_known_artist_release_or_source_are_refused_in_another_datas
 
 
 def test_on_its_own_split_a_near_duplicate_is_refused_all_the_same(copied: Dataset, tmp_path: Path, sleevenotes: Run):
-    names = copied.file_names
     here = next(index for index, side in enumerate(copied.column("split")) if side == "test")
-    copied.path(here).write_bytes(encode(decode(copied.path(0)), "jpeg", quality=90))
-    digests = list(copied.digests)
-    digests[here] = sha256(copied.path(here).read_bytes())
-    dataset = copied.with_columns(sha256=digests)
+    names, digests = list(copied.file_names), list(copied.digests)
+    names[here] = "images/copy.jpg"
+    copy = encode(decode(copied.path(0)), "jpeg", quality=90)
+    (copied.folder / names[here]).write_bytes(copy)
+    digests[here] = sha256(copy)
+    dataset = copied.with_columns(file_name=names, sha256=digests)
     dataset.write()
     model = train_quickly(dataset, "color", tmp_path / "model")
     said = sleevenotes("evaluate", model.folder, dataset.folder)

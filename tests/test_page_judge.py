@@ -12,7 +12,7 @@ import pytest
 from covers_for_tests import HUES, draw
 from page_for_tests import Open, axe_finds, drop, heard, overhear, page_of, paste, until
 from sleevenotes.covers.dataset import Dataset
-from sleevenotes.covers.images import decode, encode
+from sleevenotes.covers.images import decode, encode, resize
 from sleevenotes.learn.model import Model
 from training_for_tests import quickly
 
@@ -202,12 +202,24 @@ def test_where_it_cant_tell_it_says_why_and_the_bars_are_dimmed(opened: Open, do
     assert not page.locator(".judge-similar").is_visible()
 
 
-def test_a_cover_of_the_dataset_that_was_learnt_from_is_called_that(
-    opened: Open, address: str, single: Dataset
+@pytest.mark.parametrize("again", [False, True])
+def test_above_the_verdict_on_a_training_cover_it_says_that_this_proves_nothing(
+    opened: Open, address: str, single: Dataset, tmp_path: Path, again: bool
 ) -> None:
     page = opened(address)
-    drop(page, single.in_split("train").path(0))
-    page.wait_for_selector(".judge-learnt:has-text('proves nothing')")
+    path = single.in_split("train").path(0)
+    if again:
+        path = tmp_path / "again.jpg"
+        path.write_bytes(encode(resize(decode(single.in_split("train").path(0)), 60), "jpeg", quality=85))
+    drop(page, path)
+    said = "a near-duplicate of a training cover" if again else "the same file as a training cover"
+    page.wait_for_selector(f".judge-learnt:has-text('This is {said}.')")
+    assert page.locator(".judge-words > *").first.get_attribute("class") == "judge-learnt"
+    drop(page, single.in_split("test").path(0))
+    page.wait_for_function("document.querySelectorAll('.desk li').length === 2")
+    page.locator(".desk button").last.click()
+    page.wait_for_selector(VERDICT)
+    assert page.locator(".judge-learnt").count() == 0
 
 
 def test_a_name_with_markup_shows_as_text(opened: Open, address: str) -> None:
