@@ -65,7 +65,8 @@ def problem(server: Server, tmp_path: Path, path: str, **limits: Any) -> str:
     assert last["url"].endswith(path)
     assert not last["file"]
     assert len(list((out / ".downloads").iterdir())) == 1
-    assert (last["url"], last["problem"]) in [(each.source, each.problem) for each in result.problems]
+    told = last["problem"].removeprefix(f"{last['url']}: ")
+    assert (last["url"], told) in [(each.source, each.problem) for each in result.problems]
     return last["problem"].removeprefix(last["url"])
 
 
