@@ -74,6 +74,8 @@ def test_journey_skips_what_is_done_and_ends_with_the_same_words(finished, demo_
     assert "colours alone" in said.out
     collected = next(line for line in said.out.splitlines() if line.startswith("Collected: "))
     assert " files: " in collected
+    assert "The split is kept as it is" in said.out
+    assert "No artist is on two sides." in said.out  # they are read from the names of the files
     assert f"2 merged, 5 unreadable ({finished / 'dataset' / 'problems.csv'})" in collected
     changed = [path.name for path, when in kept.items() if path.is_file() and path.stat().st_mtime_ns != when]
     assert changed == []

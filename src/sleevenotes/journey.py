@@ -98,7 +98,8 @@ def run(journey: Journey, *, say: Callable[..., None], progress_bar: ProgressBar
     say(f"1. collect   {first}", *(f"             {note}" for note in notes))
     dataset = Dataset.open(out / "dataset", files=False)
     say(f"2. check     {_check(dataset, progress_bar)}")
-    say(f"3. split     {_split(journey)}")
+    first, *notes = _split(journey)
+    say(f"3. split     {first}", *(f"             {note}" for note in notes))
     dataset = Dataset.open(out / "dataset")
     model = _train(journey, dataset, say, progress_bar)
     found = model.card["calibration"]
@@ -144,8 +145,7 @@ def _check(dataset: Dataset, progress_bar: ProgressBar) -> str:
     return f"{pairs:,} pairs of near-duplicates, {broken:,} broken files: {path}"
 
 
-def _split(journey: Journey) -> str:
-    from sleevenotes.covers.questions import named
+def _split(journey: Journey) -> list[str]:
     from sleevenotes.covers.splits import split
 
     dataset = Dataset.open(journey.out / "dataset")
@@ -157,9 +157,7 @@ def _split(journey: Journey) -> str:
         genre_tree=journey.genre_tree,
         seed=journey.seed,
     )
-    rare = result.settings.get("rare")
-    left_out = f" Left out, on too few covers: {named(rare, commonest=True)}." if rare else ""
-    return result.lines[0] + left_out
+    return result.lines
 
 
 def _train(journey: Journey, dataset: Dataset, say: Callable[..., None], progress_bar: ProgressBar) -> Model:
