@@ -55,6 +55,13 @@ def surest_wrong(model: Model, count: int) -> list[tuple[str, str]]:
     return [(recorded.file_names[at], GENRES[said[at]]) for at in order[:count]]
 
 
+def elsewhere(folder: Path) -> Dataset:
+    """A dataset of covers and artists that the model has never seen."""
+    made = make_dataset(folder / "foreign", covers=60, seed=9, signal=False)
+    made.with_columns(artist=[f"another {at}" for at in range(60)]).write()
+    return Dataset.open(made.folder)
+
+
 def relabelled(dataset: Dataset, changes: Sequence[tuple[str, str]]) -> Dataset:
     """The table as a spreadsheet would leave it, without a line in the log."""
     genres = dict(zip(dataset.file_names, dataset.column("genres"), strict=True)) | dict(changes)
@@ -149,7 +156,7 @@ def test_a_cover_without_a_genre_of_the_task_before_is_left_out_of_the_figure_of
 
 def test_one_file_under_several_genres_is_no_change(judged, tmp_path):
     _, model, _ = judged
-    foreign = make_dataset(tmp_path / "foreign", covers=60, seed=9, signal=False)
+    foreign = elsewhere(tmp_path)
     for path in foreign.paths[1:3]:
         path.write_bytes(foreign.path(0).read_bytes())
     foreign = Dataset.open(foreign.folder).with_columns(sha256=[""] * 60)
@@ -174,7 +181,7 @@ def test_covers_that_left_the_test_are_counted(judged):
 
 def test_a_foreign_dataset_is_recorded_when_it_is_first_judged(judged, tmp_path):
     _, model, _ = judged
-    foreign = make_dataset(tmp_path / "foreign", covers=60, seed=9, signal=False)
+    foreign = elsewhere(tmp_path)
     first = evaluated(model, foreign, split="all")
     assert first["edits"] is None
     assert sum(each.at == "evaluation" for each in first_seen(model).values()) == 60
@@ -185,7 +192,7 @@ def test_a_foreign_dataset_is_recorded_when_it_is_first_judged(judged, tmp_path)
 
 def test_changes_of_a_foreign_dataset_before_it_is_first_judged_are_those_of_its_log(judged, tmp_path):
     _, model, _ = judged
-    foreign = make_dataset(tmp_path / "foreign", covers=60, seed=9, signal=False)
+    foreign = elsewhere(tmp_path)
     name, genre = foreign.file_names[0], foreign.genre_lists[0][0]
     other = next(each for each in GENRES if each != genre)
     edits = evaluated(model, mended(foreign, [(name, other)]), split="all")["edits"]

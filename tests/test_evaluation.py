@@ -422,7 +422,7 @@ def test_guessing_on_a_foreign_dataset_knows_what_is_common_there(copied: Datase
             enumerate(zip(copied.column("split"), copied.column("genres"), strict=True))]  # fmt: skip
     model = train_quickly(copied.where(folk), "color", tmp_path / "m")
     assert max(model.card["dataset"]["train_shares"], key=model.card["dataset"]["train_shares"].get) == "folk"
-    foreign = make_dataset(tmp_path / "foreign", covers=60, seed=9)
+    foreign = of_other_artists(make_dataset(tmp_path / "foreign", covers=60, seed=9))
     foreign = foreign.where([genre != "folk" for genre in foreign.column("genres")])
     evaluation = evaluated(model, foreign, tmp_path, split="all")
     assert evaluation["foreign"] is True
