@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from copies import COPIES
 from hypothesis import given, settings, strategies as st
 from numpy.typing import NDArray
 
@@ -12,6 +13,7 @@ from sleevenotes.covers.images import Pixels, decode, encode, resize
 
 SIDE = 160
 COVERS = 40
+HARD = {("photographed again", 2): 0.6, ("black and white", 2): 0.8}  # the least share of copies to be found
 WHOLE = np.array([[0.0, 0.0, 1.0, 1.0]])
 
 
@@ -103,6 +105,27 @@ def test_find_finds_the_same_cover_changed_and_no_others(
     assert all(0 <= pair.distance <= 80 and 0.6 < pair.similarity <= 1 for pair in pairs)
 
 
+@pytest.mark.parametrize("strength", [1, 2])
+@pytest.mark.parametrize("kind", COPIES)
+def test_find_finds_copies_as_collections_hold_them_and_no_others(
+    covers: list[Pixels], kind: str, strength: int
+) -> None:
+    rng = np.random.default_rng(8)
+    pairs = find(thumbnails(covers + [COPIES[kind](pixels, strength, rng) for pixels in covers]))
+    wanted = {(index, index + COVERS) for index in range(COVERS)}
+    assert ends(pairs) <= wanted
+    assert len(ends(pairs)) >= HARD.get((kind, strength), 0.95) * COVERS
+
+
+def test_find_finds_a_design_printed_in_other_inks(covers: list[Pixels]) -> None:
+    rng = np.random.default_rng(9)
+    paper, ink, red = np.array([240, 240, 235]), np.array([20, 20, 25]), np.array([200, 30, 30])
+    masks = [(pixels @ LUMA > np.median(pixels @ LUMA))[:, :, None] for pixels in covers[:20]]
+    black = [np.where(mask, paper, ink).astype(np.uint8) for mask in masks]
+    colored = [jpeg(np.where(mask, paper - 20, red).astype(np.uint8), rng) for mask in masks]
+    assert ends(find(thumbnails(black + colored))) == {(index, index + 20) for index in range(20)}
+
+
 def test_find_finds_nothing_among_different_covers(covers: list[Pixels]) -> None:
     assert find(thumbnails(covers)) == []
 
@@ -118,7 +141,7 @@ def test_find_tells_black_covers_with_different_type_apart_and_joins_one_saved_t
 
 def test_find_tells_covers_of_one_series_with_different_pictures_apart(covers: list[Pixels]) -> None:
     series = []
-    for pixels in covers[:12]:
+    for pixels in covers:
         framed = np.full((SIDE, SIDE, 3), (200, 40, 40), np.uint8)
         framed[40:140, 30:130] = resize(pixels, 100)
         series.append(typed(framed, np.random.default_rng(0), top=12))  # the same logo on all

@@ -1,14 +1,19 @@
-"""Near-duplicates: the same cover in another size, compression, crop, border or shade, or with a sticker on it.
+"""Near-duplicates: the same cover scanned, photographed, faded, scaled, compressed, cropped or framed differently.
 
-Two steps, so that ten thousand covers take seconds and two covers of one design are still told apart:
+Candidates are found by a hash and decided by a comparison of pixels:
 
 1. *A perceptual hash finds candidates.* Of the luma, 255 low frequencies of a cosine transform, one bit each (is the
    coefficient positive?), for the whole cover, for three centre crops of it and without its border. Two covers are
-   candidates where few bits differ between the whole cover (or what its border frames) of one and any of these windows
-   of the other; so a crop and a border find what they were made from.
-2. *A pixel comparison decides.* One thumbnail is laid over the other as exactly as scale and shift allow, with a gain
-   and an offset for each colour, and compared block by block. An eighth of the blocks may disagree (a sticker), but
-   where there is structure, structure must agree: covers that are merely both black, or share a frame, do not.
+   candidates if few of all bits, or very few of the 63 lowest, differ between the whole cover (or what its border
+   frames) of one and any of these windows of the other; so a crop and a border find what they were made from.
+2. *A comparison of structure decides.* One thumbnail is laid over the other by scale and shift, with a gain and an
+   offset for its luma, and the two are compared block by block. Each block may lie a pixel off, which is what a
+   photograph taken at an angle or a warped sleeve leaves after alignment, and an eighth of the blocks may disagree (a
+   sticker, glare). Elsewhere structure must agree, the more so the more bits of the hash differ, and in the centre by
+   itself: covers that are merely both black, or share a frame, do not match. Colour and brightness don't count: a faded
+   sleeve, a scan with a colour cast and a print in other inks are the same design.
+
+`benchmarks/duplicates.py` measures recall and precision on real covers; docs/results.md has its table.
 
 Sources: the cosine hash is that of B. Coskun and B. Sankur, "Robust video hash extraction", Proc. IEEE SIU 2004, in the
 form measured by C. Zauner, "Implementation and benchmarking of perceptual image hash functions", 2010 ("pHash"), with
@@ -17,8 +22,8 @@ registration technique", IJCAI 1981, with robust weights; how far a block's stru
 term of SSIM, Z. Wang et al., "Image quality assessment: from error visibility to structural similarity", IEEE Trans.
 Image Processing 13(4), 2004, equations 9 and 10.
 
-A *thumbnail* is a cover squeezed to a square, (S, S, 3) uint8; the thresholds were chosen by eye on real covers at
-S = 64. A *window* is (left, top, right, bottom) in shares of a cover's sides, (0, 0, 1, 1) for all of it.
+A *thumbnail* is a cover squeezed to a square, (S, S, 3) uint8; the thresholds hold for S = 64. A *window* is (left, top,
+right, bottom) in shares of a cover's sides, (0, 0, 1, 1) for all of it.
 """
 
 from __future__ import annotations
@@ -38,19 +43,24 @@ Progress = Callable[[int, int], None]  # (done, total)
 SIZE_PX = 64
 FREQUENCIES = 16  # by 16, less the mean: 255 bits
 WORDS = FREQUENCIES**2 // 64
+LOWEST_FIRST = np.r_[0:16:2, 1:16:2, 16:32]  # a hash's bytes: those of the 8 × 8 lowest frequencies, and the others
 CROPS = (0.025, 0.05, 0.075)  # off each side
 MAX_BORDER = 0.3  # of a side
 MAX_DISTANCE = 80  # bits of 255; two covers drawn at random differ in 127 ± 8
-SURE_DISTANCE = 50
-MIN_SIMILARITY = (0.62, 0.85)  # up to SURE_DISTANCE, and at MAX_DISTANCE
+MAX_LOW_DISTANCE = 12  # bits of the lowest 63; two covers drawn at random differ in 31 ± 4
+DISTANCES = (60, 75)  # at these, and linearly between them, ...
+MIN_SIMILARITIES = (0.6, 0.85)  # ... this similarity is needed
 MIN_OVERLAP = 0.65  # of either cover's area: 8 % off each side leave 0.71
-MAX_COLOR = 30.0  # of 255, mean over blocks, after gain and offset
-MAX_SHIFT = 70.0  # of 255, of a colour's mean, before them
+GAINS = (0.6, 1.7)  # contrast of one cover over that of the other
+REACH_PX = 1  # how far a block may lie off after alignment
 BLOCKS = 8  # by 8, over the thumbnail
+CENTRE = np.pad(np.ones((BLOCKS // 2, BLOCKS // 2), bool), BLOCKS // 4).ravel()  # the inner quarter of the blocks
+MIN_CENTRE = 0.65  # similarity that the centre needs by itself
 STICKER = 1 / 8  # of the blocks
 FLAT = 2.0  # of 255: a block whose luma deviates less has no structure
 BUSY = 25.0  # of 255: a block counts no more than with this
-LITTLE_STRUCTURE = 150.0  # six busy blocks: a line of type or a sticker that many covers bear
+LITTLE_STRUCTURE = 250.0  # ten busy blocks: a line of type and a sticker that many covers share
+LITTLE_SIMILARITY = 0.9  # needed with less structure than that
 NOISE = 9.0  # variance that JPEG makes by itself
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 BATCH = 256  # pairs compared at once: 10 MB an array
@@ -64,9 +74,9 @@ class Pair(NamedTuple):
     a, b
         Their indices, a < b.
     distance
-        How many of 255 bits of the perceptual hash differ, 0 to 80.
+        How many of 255 bits of the perceptual hash differ.
     similarity
-        How far their structure agrees after alignment, sticker left out: 0.62 to 1; 1 for equal thumbnails.
+        How far their structure agrees after alignment, an eighth of it left out: 0.6 to 1; 1 for equal thumbnails.
     """
 
     a: int
@@ -78,8 +88,8 @@ class Pair(NamedTuple):
 def find(thumbnails: Thumbnails, *, progress: Progress | None = None) -> list[Pair]:
     """Find the pairs of near-duplicates among n covers.
 
-    Every cluster of near-duplicates is told by pairs enough to join it. Where it is large not every pair within it is
-    compared: a pair that other pairs have joined already is left out.
+    The pairs join every cluster of near-duplicates. Of a large one not every pair is returned: a pair that others have
+    joined already is not compared.
 
     Parameters
     ----------
@@ -96,14 +106,14 @@ def find(thumbnails: Thumbnails, *, progress: Progress | None = None) -> list[Pa
     Raises
     ------
     ValueError
-        Where the thumbnails are no such array.
+        If the thumbnails are no such array.
 
     Notes
     -----
     Time grows with n² for the hashes (6 s for 10,000 covers on one core) and with the number of candidates for the rest
-    (3 ms each). Covers without any structure, such as plain black ones, are near-duplicates only where all pixels of
-    their thumbnails are equal, since nothing else could tell them apart. What differs in small type alone, such as two
-    records of one label, or two of a series with another number, is taken for the same cover with a sticker.
+    (2 ms each). Covers without any structure, such as plain black ones, are near-duplicates only if all pixels of their
+    thumbnails are equal, since nothing else could distinguish them. Covers that differ in small type or colour alone,
+    such as two records of one label or two volumes of a series, are near-duplicates.
 
     Examples
     --------
@@ -186,7 +196,7 @@ def hashes(luma: Floats, windows: Windows) -> Words:
     """Return the perceptual hash of one window of each cover.
 
     The bits are the signs of the 16 × 16 lowest frequencies, less the mean, of the two-dimensional cosine transform
-    (type II) of the luma in the window, averaged to 32 × 32 px. Brighter or of more contrast, a cover has the same.
+    (type II) of the luma in the window, averaged to 32 × 32 px. Brightness and contrast don't change them.
 
     Parameters
     ----------
@@ -269,7 +279,10 @@ def _candidates(
 def _hashed(
     thumbnails: Thumbnails, chosen: NDArray[np.intp]
 ) -> tuple[NDArray[np.intp], Words, Windows, NDArray[np.bool_]]:
-    """Return for each hashed window its cover, hash, window, and whether it is the whole of what there is to see."""
+    """Return for each hashed window its cover, hash, window, and whether it is the whole of what there is to see.
+
+    The first word of each hash holds the lowest frequencies.
+    """
     takes = []
     for start in range(0, len(chosen), 1024):
         part = chosen[start : start + 1024]
@@ -286,19 +299,23 @@ def _hashed(
     if not takes:
         return np.zeros(0, np.intp), np.zeros((WORDS, 0), np.uint64), np.zeros((0, 4)), np.zeros(0, bool)
     covers, words, windows, whole = zip(*takes, strict=True)
-    return np.concatenate(covers), np.concatenate(words, axis=1), np.concatenate(windows), np.concatenate(whole)
+    octets = np.concatenate(words, axis=1).T.copy().view(np.uint8)  # (m, 32)
+    ordered = np.ascontiguousarray(np.take(octets, LOWEST_FIRST, axis=1).view(np.uint64).T)
+    return np.concatenate(covers), ordered, np.concatenate(windows), np.concatenate(whole)
 
 
 def _near(
     words: Words, targets: Words, block: int = 128
 ) -> Iterable[tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.uint8]]]:
-    """Yield rows, columns and distances of the hashes that differ in at most MAX_DISTANCE bits."""
+    """Yield rows, columns and distances of the hashes of which few of all bits, or of the lowest, differ."""
     for start in range(0, words.shape[1], block):
         part = words[:, start : start + block, None]
         distance = np.bitwise_count(part[0] ^ targets[0])  # at most 255 bits in all: uint8 holds them
+        near = distance <= MAX_LOW_DISTANCE
         for word, target in zip(part[1:], targets[1:], strict=True):
             distance += np.bitwise_count(word ^ target)
-        rows, columns = np.nonzero(distance <= MAX_DISTANCE)
+        near |= distance <= MAX_DISTANCE
+        rows, columns = np.nonzero(near)
         yield rows + start, columns, distance[rows, columns]
 
 
@@ -354,16 +371,15 @@ def _averaging(low: Windows, high: Windows, size: int, m: int) -> Floats:
 def _compare(
     left: Thumbnails, right: Thumbnails, windows: Windows, distances: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Return the similarity of each pair, (m,), 0 where it is not enough.
+    """Return the similarity of each pair, (m,), 0 if it is too low for that distance.
 
     `windows` of the left covers show roughly what all of the right ones show.
     """
-    colors_left, colors_right = left.astype(np.float32), right.astype(np.float32)
-    windows = _aligned(colors_left @ LUMA, colors_right @ LUMA, windows)
-    similarity, enough = _agreement(colors_left, colors_right, windows)
-    low, high = MIN_SIMILARITY
-    doubt = np.clip((distances - SURE_DISTANCE) / (MAX_DISTANCE - SURE_DISTANCE), 0, 1)
-    return np.where(enough & (similarity >= low + (high - low) * doubt), similarity, 0.0)
+    luma_left, luma_right = left @ LUMA, right @ LUMA
+    windows = _aligned(luma_left, luma_right, windows)
+    similarity, enough = _agreement(luma_left, luma_right, windows)
+    needed = np.interp(distances, DISTANCES, MIN_SIMILARITIES)
+    return np.where(enough & (similarity >= needed), similarity, 0.0)
 
 
 def _aligned(left: Floats, right: Floats, windows: Windows) -> Windows:
@@ -396,29 +412,49 @@ def _aligned(left: Floats, right: Floats, windows: Windows) -> Windows:
 
 
 def _agreement(left: Floats, right: Floats, windows: Windows) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Return how far structure agrees, (m,), and whether overlap, colours and amount of structure allow a decision."""
-    size = left.shape[1]
-    shown = np.stack([_sampled(left[..., c], windows, size, 1.0)[0] for c in range(3)], axis=-1)
-    mask = _sampled(left[..., 0], windows, size, 1.0)[1]
-    fitted, shift = _recolored(shown, right, mask)
+    """Return how far structure agrees, (m,), and whether overlap and amount of structure allow a decision.
+
+    left, right: (m, S, S) luma.
+    """
+    shown, mask = _sampled(left, windows, left.shape[1], 1.0)
+    fitted = _fitted(shown, right, mask)
     seen = _blocks(mask).mean(axis=2) > 0.99  # (m, 64)
-    a, b = _blocks(fitted @ LUMA), _blocks(right @ LUMA)
-    a, b = a - a.mean(axis=2, keepdims=True), b - b.mean(axis=2, keepdims=True)
-    variance_a, variance_b, covariance = (a * a).mean(axis=2), (b * b).mean(axis=2), (a * b).mean(axis=2)
-    agreement = (2 * covariance + NOISE) / (variance_a + variance_b + NOISE)
-    deviation = np.sqrt(np.maximum(variance_a, variance_b))
+    deviation = np.sqrt(np.maximum(_blocks(fitted).var(axis=2), _blocks(right).var(axis=2)))
     weight = np.where(seen & (deviation >= FLAT), np.minimum(deviation, BUSY), 0)
-    color = np.abs(_blocks(fitted).mean(axis=2) - _blocks(right).mean(axis=2)).max(axis=-1) * seen
-    kept = seen & ~_sticker(weight * (1 - agreement) + color / 2, weight, seen)
-    weight_kept = weight * kept
-    similarity = (weight_kept * agreement).sum(axis=1) / np.maximum(weight_kept.sum(axis=1), 1e-6)
+    agreement = _block_agreement(fitted, right)
+    kept = weight * ~_sticker(weight * (1 - agreement), weight, seen)
+    similarity = _mean(agreement, kept)
+    centre = kept * CENTRE
     structure = weight.sum(axis=1)
     area = np.prod(windows[:, 2:] - windows[:, :2], axis=1)
     overlap = mask.mean(axis=(1, 2)) * np.minimum(1, area)
-    enough = (overlap >= MIN_OVERLAP) & (shift <= MAX_SHIFT) & (structure > 0)
-    enough &= (color * kept).sum(axis=1) <= MAX_COLOR * np.maximum(kept.sum(axis=1), 1)
-    enough &= (structure >= LITTLE_STRUCTURE) | (similarity >= 0.9)
+    enough = (overlap >= MIN_OVERLAP) & (structure > 0)
+    enough &= (_mean(agreement, centre) >= MIN_CENTRE) | ~centre.any(axis=1)
+    enough &= (structure >= LITTLE_STRUCTURE) | (similarity >= LITTLE_SIMILARITY)
     return similarity.astype(np.float64), enough
+
+
+def _mean(values: Floats, weights: Floats) -> Floats:
+    """Return the weighted mean of each row, 0 where all weights are."""
+    mean: Floats = (weights * values).sum(axis=1) / np.maximum(weights.sum(axis=1), np.float32(1e-6))
+    return mean
+
+
+def _block_agreement(left: Floats, right: Floats) -> Floats:
+    """Return how far each block of right agrees with the best of left within REACH_PX, (m, 64), -1 to 1."""
+    size = left.shape[1]
+    target = _blocks(right)
+    mean, variance = target.mean(axis=2), target.var(axis=2)
+    padded = np.pad(left, ((0, 0), (REACH_PX, REACH_PX), (REACH_PX, REACH_PX)), mode="edge")
+    best = np.full(mean.shape, -1, np.float32)
+    for y in range(2 * REACH_PX + 1):
+        for x in range(2 * REACH_PX + 1):
+            moved = _blocks(padded[:, y : y + size, x : x + size])
+            mean_moved = moved.mean(axis=2)
+            covariance = (moved * target).mean(axis=2) - mean_moved * mean
+            variances = np.square(moved).mean(axis=2) - mean_moved**2 + variance
+            np.maximum(best, (2 * covariance + NOISE) / (variances + NOISE), out=best)
+    return best
 
 
 def _sticker(badness: Floats, weight: Floats, seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -432,18 +468,16 @@ def _sticker(badness: Floats, weight: Floats, seen: NDArray[np.bool_]) -> NDArra
     return sticker
 
 
-def _recolored(shown: Floats, right: Floats, mask: Floats) -> tuple[Floats, Floats]:
-    """Return `shown` in the colours of `right` (a gain and an offset each), and how far their means lie apart, (m,)."""
+def _fitted(shown: Floats, right: Floats, mask: Floats) -> Floats:
+    """Return `shown` with the contrast and brightness of `right`, (m, S, S) each, by a robust fit."""
     m = len(shown)
-    a, b, weights = shown.reshape(m, -1, 3), right.reshape(m, -1, 3), mask.reshape(m, -1)
-    area = np.maximum(weights.sum(axis=1), 1)[:, None]
-    shift = np.abs(((a - b) * weights[:, :, None]).sum(axis=1) / area).max(axis=1)
+    x, y, weights = shown.reshape(m, -1), right.reshape(m, -1), mask.reshape(m, -1)
     trusted = weights
     for _ in range(3):
-        gains = [_gain(a[..., c], b[..., c], trusted, (0.6, 1.7)) for c in range(3)]
-        fitted = np.stack([g[:, None] * a[..., c] + o[:, None] for c, (g, o) in enumerate(gains)], axis=-1)
-        trusted = weights * _trust(np.abs(fitted - b).mean(axis=-1), 2.0)
-    return fitted.reshape(shown.shape), shift
+        gain, offset = _gain(x, y, trusted, GAINS)
+        fitted = gain[:, None] * x + offset[:, None]
+        trusted = weights * _trust(fitted - y, 2.0)
+    return fitted.reshape(shown.shape)
 
 
 def _sampled(pictures: Floats, windows: Windows, grid: int, blur: float) -> tuple[Floats, Floats]:
