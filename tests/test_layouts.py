@@ -186,6 +186,17 @@ def test_folders_of_artists_are_no_genres_but_offered(tmp_path: Path) -> None:
     assert {(cover.artist, cover.genres) for cover in covers} == {("Can", ()), ("Neu!", ()), ("Faust", ())}
 
 
+@pytest.mark.parametrize("base", ["genre", "split/genre"])
+def test_two_levels_below_the_genres_are_offered_as_artists_and_albums(tmp_path: Path, base: str) -> None:
+    for side in ("train/", "test/") if base == "split/genre" else ("",):
+        lay(tmp_path, f"{side}Polka/Can/Soon/cover.jpg", f"{side}Schlager/Neu!/75/cover.jpg")
+    commands = Commands.of(Path("my covers"), Path("out"))
+    listing = find(tmp_path, commands=commands)
+    assert {cover.genres for cover in listing.found} == {("Polka",), ("Schlager",)}
+    assert f"`sleevenotes collect 'my covers' -o out --layout {base}/artist/album`" in listing.notes[-1]
+    assert {cover.artist for cover in find(tmp_path, layout=f"{base}/artist/album").found} == {"Can", "Neu!"}
+
+
 def test_music_among_the_covers_is_counted(tmp_path: Path) -> None:
     lay(tmp_path, "Pink Floyd/Animals/Animals.jpg", "Various Artists/Nuggets/scan1.jpg")
     lay(tmp_path, "Pink Floyd/Animals/1.flac", "Pink Floyd/Animals/2.MP3", content=b"music")

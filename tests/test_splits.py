@@ -498,7 +498,7 @@ def test_split_tells_what_it_could_not_balance(tmp_path: Path, pairs: list[Pair]
     ("genres", "options", "message"),
     [
         (["folk"] * 20, {}, "split: one genre only, 'folk'. Two genres at least"),
-        ([""] * 20, {}, "split: no cover with one genre. Two genres at least"),
+        (["folk;rock"] * 20, {"task": "single"}, "split: no cover with one genre. Two genres at least"),
         (
             ["folk", "rock"] * 20,
             {"genre": "rok"},

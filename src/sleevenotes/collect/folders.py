@@ -14,7 +14,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from sleevenotes.collect.layouts import album_depth, is_of_file, parse_layout, recognised, resembles_artists, side_of
+from sleevenotes.collect.layouts import (
+    album_depth,
+    deeper,
+    is_of_file,
+    parse_layout,
+    recognised,
+    resembles_artists,
+    side_of,
+)
 from sleevenotes.collect.scans import beside_covers
 from sleevenotes.errors import SourceError, did_you_mean
 
@@ -177,6 +185,9 @@ def find(
         guess = layout or "genre"
         if layout is None and not given and not unlabelled and resembles_artists(folders, stems, music=bool(notes)):
             raise _artists(source, folders, commands)
+    if layout is None and not given and not unlabelled and (below := deeper(folders, guess)):
+        offered = f"{commands.this} --layout {shlex.quote(below)}"
+        notes.append(f"If the folders below the genres are artists and albums, `{offered}` keeps artists on one side.")
     levels = parse_layout(guess)
     places = list(zip(folders, stems, strict=True))
     depth = album_depth(levels, genre_given=bool(given) or unlabelled)

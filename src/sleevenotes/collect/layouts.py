@@ -157,11 +157,22 @@ def resembles_artists(folders: Folders, stems: Sequence[str], *, music: bool) ->
     if len(first) < 2 or 5 * sum(spelling_key(tidy(name)) in known_genres() for name in first) >= len(first):
         return False
     albums = {each[:2] for each in folders if len(each) >= 2}
-    deep = sum(len(each) in (2, 3) for each in folders)
-    if deep < MOST * len(folders) or len(albums) >= FEWEST_OF_A_GENRE * len(first):
+    depths = Counter(len(each) for each in folders)
+    if (
+        depths[2] < len(folders) / 2
+        or depths[2] + depths[3] < MOST * len(folders)
+        or len(albums) >= FEWEST_OF_A_GENRE * len(first)
+    ):
         return False
     nobody = any(not artists_of(name) for name in first)
     return music or nobody or sum(stem.casefold() in _GENERIC for stem in stems) >= MOST * len(stems)
+
+
+def deeper(folders: Folders, layout: str) -> str | None:
+    """Return a layout of artists and albums for a tree that has two levels of folders below its genres, or None."""
+    depth = layout.count("/") + 3
+    fits = sum(len(each) == depth for each in folders) >= MOST * len(folders)
+    return f"{layout}/artist/album" if fits and layout.endswith("genre") else None
 
 
 _GENERIC = frozenset({"cover", "folder", "front", "albumart", "artwork", "album"})
