@@ -21,6 +21,7 @@ import pytest
 from sleevenotes.collect.demo import DemoSettings, draw_demo
 from sleevenotes.covers.dataset import Dataset
 from sleevenotes.covers.images import encode
+from sleevenotes.covers.swapping import BUILDING
 from sleevenotes.learn.model import Model
 from sleevenotes.publish.predictions import as_mapping, covers_named
 from sleevenotes.publish.web.service import Service
@@ -376,7 +377,7 @@ def test_ctrl_c_says_how_to_go_on(finished, tmp_path):
         tmp_path / "m",
     ]
     started = subprocess.Popen([*command, "--epochs", "500"], stderr=subprocess.PIPE, text=True)
-    while started.poll() is None and not (tmp_path / "m" / "history.csv").exists():
+    while started.poll() is None and not (tmp_path / "m" / BUILDING / "history.csv").exists():
         time.sleep(0.05)
     started.send_signal(signal.SIGINT)
     _, told = started.communicate()

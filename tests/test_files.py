@@ -127,6 +127,21 @@ def test_leftovers_go_when_a_dataset_is_opened(tmp_path: Path, left: Path):
     assert not left.exists()
 
 
+@pytest.mark.parametrize(
+    "error",
+    [OSError(28, "No space left on device"), ValueError("I/O error: No space left on device (os error 28)")],
+)
+def test_who_can_not_write_a_file_is_told_which(tmp_path: Path, error: Exception):
+    def full() -> None:
+        with replacing(tmp_path / "weights.safetensors"):
+            raise error
+
+    with pytest.raises(OSError, match="No space left on device") as raised:
+        full()
+    assert raised.value.filename == str(tmp_path / "weights.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_folder_that_is_not_there_has_nothing_to_sweep(tmp_path: Path):
     sweep(tmp_path / "nowhere")
     assert not (tmp_path / "nowhere").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import warnings
@@ -13,6 +14,7 @@ from sleevenotes import __version__
 from sleevenotes.cli.terminal import tell_warning, write_any_character
 from sleevenotes.errors import SleevenotesError, SleevenotesWarning
 
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
 INTERRUPTED = 130  # the exit code after Ctrl-C
 
 app = typer.Typer(
@@ -60,5 +62,6 @@ def main() -> None:
         sys.exit(1)
     except OSError as error:
         where = error.filename or "this machine"
-        print(f"error: {where}: {error.strerror or error}.", file=sys.stderr)
+        cure = " Make room or give yourself the right to write there, then run the same command again."
+        print(f"error: {where}: {error.strerror or error}.{cure if error.errno in UNWRITABLE else ''}", file=sys.stderr)
         sys.exit(1)

@@ -114,6 +114,14 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
         partial.replace(path)
         if durable:
             flush(path.parent)
+    except OSError as error:
+        if error.filename is None or str(error.filename) == str(partial):  # as on a full disk
+            error.filename = str(path)
+        raise
+    except Exception as error:
+        if number := re.search(r"\(os error (\d+)\)", str(error)):  # as libraries in Rust say it
+            raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
+        raise
     finally:
         partial.unlink(missing_ok=True)
 

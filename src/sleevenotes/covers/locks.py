@@ -16,8 +16,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from io import FileIO
 from pathlib import Path
-from typing import IO
 
 from sleevenotes.covers.files import sweep
 from sleevenotes.errors import DatasetError, StoreBusy
@@ -63,6 +63,10 @@ def writing(folder: Path, verb: str) -> Iterator[None]:
     try:
         sweep(folder)
         yield
+    except OSError as error:
+        if error.filename is None:  # as on a full disk
+            error.filename = str(folder)
+        raise
     finally:
         _mine().discard(key)
         _release(file, folder / LOCK_NAME)
@@ -80,7 +84,7 @@ def forget_stale(folder: Path) -> None:
     """Remove the lock's file if it is left from a killed process and nobody holds the lock."""
     path = folder / LOCK_NAME
     if path.exists() and not holds(folder):
-        with suppress(OSError), path.open("a+b") as file:  # gone by now, or nobody may write here
+        with suppress(OSError), path.open("a+b", buffering=0) as file:  # gone by now, or nobody may write here
             if _try_lock(file) and _is_there(file, path):
                 _release(file, path)
 
@@ -93,7 +97,7 @@ def _mine() -> set[Path]:
     return folders
 
 
-def _acquired(folder: Path, verb: str) -> IO[bytes]:
+def _acquired(folder: Path, verb: str) -> FileIO:
     """Wait for the lock, and return the open file that holds it."""
     path = folder / LOCK_NAME
     until = time.monotonic() + PATIENCE_S
@@ -115,18 +119,18 @@ def _acquired(folder: Path, verb: str) -> IO[bytes]:
             time.sleep(PAUSE_S)
 
 
-def _opened(folder: Path) -> IO[bytes]:
+def _opened(folder: Path) -> FileIO:
     try:
         while True:
             folder.mkdir(parents=True, exist_ok=True)
             with suppress(FileNotFoundError):  # whoever made the folder has just removed it
-                return (folder / LOCK_NAME).open("a+b")
+                return (folder / LOCK_NAME).open("a+b", buffering=0)
     except OSError as cause:
         cure = "Give yourself the right to write there, or make room"
         raise DatasetError(str(folder), f"can't be written ({cause.strerror})", cure=cure) from cause
 
 
-def _try_lock(file: IO[bytes]) -> bool:
+def _try_lock(file: FileIO) -> bool:
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -142,7 +146,7 @@ def _try_lock(file: IO[bytes]) -> bool:
     return True
 
 
-def _is_there(file: IO[bytes], path: Path) -> bool:
+def _is_there(file: FileIO, path: Path) -> bool:
     """Return whether an open file is still the one that others find under its name."""
     try:
         return os.path.samestat(os.fstat(file.fileno()), path.stat())
@@ -150,13 +154,12 @@ def _is_there(file: IO[bytes], path: Path) -> bool:
         return False
 
 
-def _sign(file: IO[bytes], verb: str) -> None:
+def _sign(file: FileIO, verb: str) -> None:
     since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     told = {"verb": verb, "pid": os.getpid(), "host": platform.node(), "since": since}
     with suppress(OSError):  # a full disk: others are told less, and nothing else depends on it
         file.truncate(0)
         file.write(json.dumps(told).encode())
-        file.flush()
 
 
 def _busy(folder: Path) -> StoreBusy:
@@ -172,7 +175,7 @@ def _busy(folder: Path) -> StoreBusy:
     return StoreBusy(str(folder), found, cure=cure)
 
 
-def _release(file: IO[bytes], path: Path) -> None:
+def _release(file: FileIO, path: Path) -> None:
     with file:
         if sys.platform != "win32":  # there, no file can be removed while it is open
             with suppress(OSError):
