@@ -311,6 +311,12 @@ def test_who_replaces_a_model_is_told_which(single: Dataset, tmp_path: Path):
     assert said[-1] == f"replaced a model that can't be read, trained {today}"
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "color"])
+def test_no_model_is_taken_for_one_of_another_name(single: Dataset, color_model: Model, name: str):
+    assert not recipes._is_trained(color_model.folder, name, recipes.Sides.of(single), Options(resume=True))
+    assert recipes._is_trained(color_model.folder, "color", recipes.Sides.of(single), Options(resume=True))
+
+
 def test_what_others_wrote_into_a_model_and_its_baseline_stays(single: Dataset, tmp_path: Path):
     train_quickly(single, "small", tmp_path / "m")
     kept = ("scorings.jsonl", "evaluation.json", "color/scorings.jsonl", "notes/today.txt")

@@ -569,8 +569,9 @@ def _is_trained(out: Path, name: str, sides: Sides, options: Options) -> bool:
         card = read_card(out)
     except ModelError:  # of another version, or damaged: it is trained again
         return False
+    if card["name"] != name:
+        return False
     same = {
-        "name": card["name"] == name,
         "learnt_from": "learnt_from" in card,
         "seed": card["seed"] == options.seed,
         "task": (card["task"], tuple(card["genres"])) == (sides.task.kind, sides.task.genres),
