@@ -38,7 +38,7 @@ from sleevenotes.errors import SourceError
 
 MISSING = frozenset({"nan", "null", "<na>", "n/a", "#n/a", "nat"})
 """What programs write for an empty cell: no artist, album, year or release is called so."""
-FIRST_ROWS = 25  # by which it is told whether a column names files
+FIRST_ROWS = 25  # that decide whether a column names files
 
 
 def read(
@@ -108,14 +108,14 @@ def read(
             found.append(_elsewhere(cover, name, row, roles) if elsewhere else cover)
     if not found:
         first = problems[len(table.problems)].problem
-        told = f"none of the {len(table.rows):,} files it names is there; the first: {first}"
+        found_here = f"none of the {len(table.rows):,} files it names is there; the first: {first}"
         if genres.problems:
-            told = f"none of its {len(table.rows):,} rows can be used; the first: {first}"
+            found_here = f"none of its {len(table.rows):,} rows can be used; the first: {first}"
         cure = "Lay the table beside its covers, or name the right column with `--file-column`"
         urls = url_column(table)
         if urls is not None and urls != roles.file:
             cure += f"; `--file-column {table.columns[urls]}` fetches them"
-        raise SourceError(str(path), told, f"Files in {path.parent} or below", cure)
+        raise SourceError(str(path), found_here, f"Files in {path.parent} or below", cure)
     notes = [*table.notes, *roles.notes, *genres.notes, *files.notes, *_year_notes(table, roles)]
     return _only_with_genres(path, Listing(found, problems, notes=notes))
 
@@ -129,8 +129,8 @@ def _genres(path: Path, table: Table, roles: Roles, *, separator: str | None, ge
         If no row has a genre that can be read.
     """
     if genre or not roles.genres:
-        told = tuple(part.strip() for part in (genre or "").split(";") if part.strip())
-        return Reading([told] * len(table.rows))
+        given = tuple(part.strip() for part in (genre or "").split(";") if part.strip())
+        return Reading([given] * len(table.rows))
     if separator == "":
         raise SourceError("separator", "nothing at all", 'A sign such as ";", or " " for any white space')
     cells = [[row[index] for index in roles.genres] for row in table.rows]
