@@ -64,6 +64,15 @@ def test_changed_genres_and_replaced_covers_are_told(results: Results) -> None:
     assert not {"The test was edited.", "Covers were replaced."} & set(said(results, edits=None, replaced=0))
 
 
+def test_covers_that_the_model_knows_are_told_whether_they_were_kept_or_left_out(results: Results) -> None:
+    kept = said(results, known={"kept": 3, "left_out": 0, "words": "Among these covers are 3."})
+    assert kept["It may know some of these covers."] == "Among these covers are 3."
+    left_out = said(results, known={"kept": 0, "left_out": 2, "words": "2 covers were left out."})
+    assert left_out["Covers that it knows were left out."] == "2 covers were left out."
+    nothing = said(results, known={"kept": 0, "left_out": 0, "words": ""})
+    assert not {"It may know some of these covers.", "Covers that it knows were left out."} & set(nothing)
+
+
 def test_a_narrow_interval_is_luck_and_none_is_said_to_be_none(results: Results) -> None:
     narrow = {"value": 0.4, "low": 0.39, "high": 0.41}
     assert "39\N{NO-BREAK SPACE}% or 41" in said(results, accuracy=narrow)["Luck is in every figure."]

@@ -333,6 +333,7 @@ def test_a_split_that_came_with_the_dataset_and_shares_nothing_gives_one_figure(
         "left_out_by": nothing,
         "kept": 0,
         "kept_by": nothing,
+        "words": "",
     }
     assert told["without_known"] is None
     assert "know" not in told["verdict"].split(".", 1)[1]

@@ -307,6 +307,19 @@ def test_the_first_screen_shows_the_figure_with_and_without_changed_genres(run: 
     assert f"The test was edited. {words}" in rest
 
 
+def test_the_first_screen_shows_the_figure_with_and_without_covers_that_the_model_may_know(run: Finished) -> None:
+    words = "Among these covers are 6 that the model may know (6 by artists of training covers)."
+    run.change(
+        "evaluation.json",
+        known={"kept": 6, "left_out": 0, "words": words},
+        without_known={"n": 14, "groups": 14, "accuracy": {"value": 0.25, "low": 0.1, "high": 0.4}},
+    )
+    text = report(run).text.replace("\xa0", " ")
+    screen, rest = text.split("Side A:", 1)
+    assert "25 % (10–40) on the 14 covers without an artist, release or source of training" in screen
+    assert f"It may know some of these covers. {words}" in rest
+
+
 def test_a_long_verdict_is_told_whole(run: Finished) -> None:
     run.change("evaluation.json", verdict=f"{'It names some genres. ' * 12}The end.")
     assert "It names some genres. The end." in report(run).text

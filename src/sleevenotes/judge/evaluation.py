@@ -277,7 +277,7 @@ def verdict(evaluation: Mapping[str, Any]) -> str:
             "what it does here is no measure of what it will do elsewhere."
         )
     said = judging.verdict(evaluation, artists=evaluation["artists"])
-    about_known = unseen.words(evaluation["known"], evaluation["without_known"], _headline(evaluation["task"]))
+    about_known = evaluation["known"]["words"] if evaluation["known"] else ""
     about_edits = evaluation["edits"]["words"] if evaluation["edits"] else ""
     return " ".join(filter(None, [said, about_known, about_edits]))
 
@@ -344,15 +344,18 @@ def _unseen(
 
 def _known_figures(scored: Scored, known: _Known, model: Model, ruled: Ruling) -> dict[str, Any]:
     """Return what `evaluation.json` says of known covers, with figures on all others if some were kept."""
+    if known.told is None:
+        return {"known": None, "without_known": None}
     if not known.kept.any():
-        return {"known": known.told, "without_known": None}
+        return {"known": known.told | {"words": unseen.words(known.told, None, "")}, "without_known": None}
     rest = part_of(scored, ~known.kept)
     without: dict[str, Any] = {"n": len(rest.covers), "groups": len(set(rest.answers.groups))}
     if len(rest.covers):
         figures = _figures(rest, model, ruled)
         without |= {name: figures[name] for name in TOLD if name in figures}
         without["baselines"] = {name: each[_headline(model.task)] for name, each in figures["baselines"].items()}
-    return {"known": known.told, "without_known": without}
+    words = unseen.words(known.told, without, _headline(model.task))
+    return {"known": known.told | {"words": words}, "without_known": without}
 
 
 def part_of(scored: Scored, chosen: NDArray[np.bool_]) -> Scored:

@@ -184,20 +184,18 @@ def described(found: Matches, left_out: Mask) -> dict[str, Any]:
     }
 
 
-def words(known: Mapping[str, Any] | None, without: Mapping[str, Any] | None, headline: str) -> str:
+def words(known: Mapping[str, Any], without: Mapping[str, Any] | None, headline: str) -> str:
     """Return what to say of known covers beside the verdict; nothing if there are none.
 
     Parameters
     ----------
     known
-        As `described` returns it; None for a split that is no test.
+        As `described` returns it.
     without
         The figures on covers without a match: `n`, and the headline as value, low and high.
     headline
         Name of the figure to tell.
     """
-    if not known:
-        return ""
     sentences = []
     if known["left_out"]:
         parts = ", ".join(f"{count:,} {_plural(name, count)}" for name, count in known["left_out_by"].items() if count)

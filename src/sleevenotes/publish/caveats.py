@@ -36,6 +36,7 @@ def caveats(results: Results) -> list[Caveat]:
         audited(results),
         _stale(results),
         _not_test(results),
+        _known(results),
         _edited(results),
         _replaced(results),
         _artists(results),
@@ -139,6 +140,14 @@ def _not_test(results: Results) -> Caveat | None:
         return None
     words = f"The figures are for the covers of “{split}”, not for a test split that was kept aside."
     return Caveat("This is not the test split.", words)
+
+
+def _known(results: Results) -> Caveat | None:
+    known = results.evaluation.get("known")
+    if not isinstance(known, Mapping) or not known.get("words"):
+        return None
+    title = "It may know some of these covers." if known["kept"] else "Covers that it knows were left out."
+    return Caveat(title, str(known["words"]))
 
 
 def _edited(results: Results) -> Caveat | None:

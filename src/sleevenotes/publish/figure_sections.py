@@ -135,7 +135,7 @@ def headline(results: Results) -> list[dict[str, Any]]:
             f"shown one {results.genres[0]} cover and one other, how often it picks the right one; guessing gets 0.50"
         )
         right = f"right answers on {n} it has never seen (accuracy); {BASELINE_MEANINGS[best[0]]} gets {usual}"
-        right += _before_edits(results)
+        right += _without_known(results) + _before_edits(results)
         return [
             {"name": "ROC AUC", "figure": figure_parts(estimate(evaluation.get("roc_auc")), False), "words": ranks},
             {"name": "Right answers", "figure": figure_parts(estimate(evaluation[key])), "words": right},
@@ -150,11 +150,20 @@ def headline(results: Results) -> list[dict[str, Any]]:
         {
             "name": name,
             "figure": figure_parts(estimate(evaluation[key]), percent),
-            "words": words + _before_edits(results),
+            "words": words + _without_known(results) + _before_edits(results),
         },
         guessing,
         colors,
     ]
+
+
+def _without_known(results: Results) -> str:
+    """Return the main figure without covers that share an artist, release or source with training; else nothing."""
+    without = results.evaluation.get("without_known")
+    if not without or not without.get("n"):
+        return ""
+    figure = estimate_words(estimate(without.get(results.main_figure)), percent=FIGURES[results.main_figure][1])
+    return f"; {figure} on the {counted(int(without['n']), 'cover')} without an artist, release or source of training"
 
 
 def _before_edits(results: Results) -> str:
