@@ -24,7 +24,7 @@ from sleevenotes.judge import metrics, resampling
 from sleevenotes.judge.compare import Comparison, Difference, Pair, Standing, compare, midranks, swap_test
 from sleevenotes.judge.evaluation import evaluate
 from sleevenotes.judge.figures import Answers, figures, guesses
-from sleevenotes.judge.recorded import read_recorded
+from sleevenotes.judge.recorded import cure_for, read_recorded
 from sleevenotes.learn.model import Model
 from sleevenotes.publish.comparison import escaped, latex, sentences, table, write_comparison
 
@@ -555,6 +555,16 @@ def test_files_hold_all_figures_and_all_pairs(compared, tmp_path):
     first = compared.pairs[0].differences["accuracy"]
     assert float(rows[0]["difference"]) == pytest.approx(first.value)
     assert float(rows[0]["p_holm"]) == pytest.approx(first.p_holm, rel=1e-4)
+
+
+def test_the_command_that_evaluates_again_has_the_real_paths(tmp_path):
+    assert cure_for(tmp_path / "evaluation.json") == f"Run `sleevenotes evaluate MODEL DATASET -o {tmp_path}`"
+    for name in ("model/model.json", "dataset/metadata.csv"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    evaluate = f"sleevenotes evaluate {tmp_path / 'model'} {tmp_path / 'dataset'} -o {tmp_path}"
+    assert cure_for(tmp_path / "evaluation.json") == f"Run `{evaluate}`"
+    assert cure_for(tmp_path, folds=True) == f"Run `{evaluate} --folds 5`"
 
 
 def test_latex_is_escaped_whole_and_bold_where_the_best_can_not_be_told():

@@ -140,6 +140,13 @@ def test_a_table_beside_the_covers_is_pointed_out(tmp_path: Path, names: tuple[s
         find(tmp_path)
 
 
+def test_a_dataset_given_as_a_folder_is_pointed_to_its_table(tmp_path: Path) -> None:
+    lay(tmp_path, "images/a.jpg")
+    lay(tmp_path, "check.json", "metadata.csv", "train.parquet", content=b"{}")
+    with pytest.raises(SourceError, match=re.escape(f"`sleevenotes collect {tmp_path / 'metadata.csv'} -o")):
+        find(tmp_path)
+
+
 def test_a_table_beside_several_genres_or_a_given_genre_does_not_matter(tmp_path: Path) -> None:
     lay(tmp_path, "Rock/a.jpg", "Pop/b.jpg")
     lay(tmp_path, "albums.csv", content=b"file_name,genre\n")

@@ -428,6 +428,7 @@ def _with_genres(source: Path, listing: Listing, *, guessed: bool, expected: boo
     covers = [cover for cover in listing.found if cover.genres]
     genres = {cover.genres for cover in covers}
     tables = sorted(entry.name for entry in _entries(source) if Path(entry.name).suffix.lower() in TABLE_ENDINGS)
+    tables.sort(key=lambda name: not name.lower().startswith("metadata."))  # that of a dataset before its other files
     found = ""
     if expected and not genres:
         found = f"{len(without):,} covers, but no folder that could be their genre"

@@ -22,7 +22,7 @@ from sleevenotes.judge.figures import SIGNIFICANT
 from sleevenotes.judge.metrics import Floats
 from sleevenotes.judge.players import FEW_PLAYERS, TWO_WAY, alpha, paired, rate, resampled_players, too_few
 from sleevenotes.judge.proportions import holm
-from sleevenotes.judge.recorded import CURE, Recorded, read_recorded
+from sleevenotes.judge.recorded import Recorded, cure_for, read_recorded
 from sleevenotes.judge.resampling import FEW_GROUPS, LEVEL, RESAMPLES, group_weights, interval
 from sleevenotes.judge.rulers import Figure, figure_of
 
@@ -280,7 +280,7 @@ def _recorded_rival(recorded: Recorded, path: Path, answers: Answers) -> Rival:
     rows = np.array([place.get(guess.sha256, -1) for guess in answers.guesses])
     if not (rows >= 0).any():
         found = f"none of the {int(answers.covers.max()) + 1:,} covers that were played with is in it"
-        raise EvaluationError(str(path), found, "An evaluation of this dataset's test was expected", CURE)
+        raise EvaluationError(str(path), found, "An evaluation of this dataset's test was expected", cure_for(path))
     right = np.full(len(rows), np.nan)
     for at, (row, guess) in enumerate(zip(rows, answers.guesses, strict=True)):
         known = [column for column, genre in enumerate(recorded.task.genres) if genre in guess.genres]
@@ -289,7 +289,7 @@ def _recorded_rival(recorded: Recorded, path: Path, answers: Answers) -> Rival:
             right[at] = recorded.task.genres[says] in guess.answer.truth
     if np.isnan(right).all():
         found = f"it knows {', '.join(recorded.task.genres[:8])}, of which the game has fewer than two"
-        raise EvaluationError(str(path), found, "a model of the genres of the game", CURE)
+        raise EvaluationError(str(path), found, "a model of the genres of the game", cure_for(path))
     return Rival(recorded.model, str(path), right)
 
 
@@ -314,7 +314,9 @@ def _otherwise(recorded: Recorded, answers: Answers, dataset: Dataset) -> list[s
     unlike = [guess.file_name for digest, guess in here.items() if not there[digest] & set(guess.answer.truth)]
     if len(unlike) > SAME_TRUTH * len(here):
         found = f"{len(unlike):,} of {len(here):,} covers are of other genres there, such as {unlike[0]}"
-        raise EvaluationError(str(recorded.path), found, "An evaluation of this dataset's test was expected", CURE)
+        raise EvaluationError(
+            str(recorded.path), found, "An evaluation of this dataset's test was expected", cure_for(recorded.path)
+        )
     where = f"{recorded.path.parent.name}/{recorded.path.name}"
     notes = [f"{len(unlike):,} of {len(here):,} covers are of other genres in {where}."] if unlike else []
     if (recorded.evaluation.get("dataset") or {}).get("fingerprint") != dataset.fingerprint:

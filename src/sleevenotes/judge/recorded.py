@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import csv
 import re
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sleevenotes.covers.dataset import CSV_NAME, PARQUET_NAME
 from sleevenotes.covers.duplicates import Components
 from sleevenotes.covers.files import read_json
 from sleevenotes.covers.tasks import KINDS, Task
@@ -29,10 +31,8 @@ from sleevenotes.errors import EvaluationError
 from sleevenotes.judge import metrics
 from sleevenotes.judge.evaluation import FOLD_PREDICTIONS_NAME, FORMAT, PREDICTIONS_NAME
 from sleevenotes.judge.weighing import UNKNOWN, Floats
-from sleevenotes.learn.model import EVALUATION_NAME
+from sleevenotes.learn.model import CARD_NAME, EVALUATION_NAME
 
-CURE = "Run `sleevenotes evaluate MODEL DATASET -o FOLDER`"
-FOLDS_CURE = "Run `sleevenotes evaluate MODEL DATASET -o FOLDER --folds 5`"
 FEWEST = 30  # covers that models must have in common where they were judged on different ones
 COLUMNS = ("file_name", "sha256", "truth", "predicted", "group")
 _LAST_DIGIT = 1e-6
@@ -89,6 +89,25 @@ class Recorded:
         return str(self.evaluation["model"])
 
 
+def cure_for(path: Path, *, folds: bool = False) -> str:
+    """Return the command that makes an evaluation again, with the real paths as far as they can be told.
+
+    Parameters
+    ----------
+    path
+        A file of the evaluation, or its folder. The model and the dataset are looked for where `evaluate` and `run`
+        have them: in that folder.
+    folds
+        Whether the evaluation is to have folds.
+    """
+    folder = path if path.is_dir() else path.parent
+    model = next((place for place in (folder, folder / "model") if (place / CARD_NAME).is_file()), None)
+    tables = (folder / "dataset" / name for name in (CSV_NAME, PARQUET_NAME))
+    dataset = next((table.parent for table in tables if table.is_file()), None)
+    told = [shlex.quote(str(place)) if place else word for place, word in ((model, "MODEL"), (dataset, "DATASET"))]
+    return f"Run `sleevenotes evaluate {' '.join(told)} -o {shlex.quote(str(folder))}{' --folds 5' if folds else ''}`"
+
+
 def read_recorded(path: Path, *, folds: bool = False) -> Recorded:
     """Read an evaluation and its answers.
 
@@ -108,14 +127,14 @@ def read_recorded(path: Path, *, folds: bool = False) -> Recorded:
     evaluation = _read_evaluation(path)
     figures = evaluation.get("folds") if folds else evaluation
     if not isinstance(figures, dict):
-        raise EvaluationError(str(path), "it has no folds", "answers pooled over folds", FOLDS_CURE)
+        raise EvaluationError(str(path), "it has no folds", "answers pooled over folds", cure_for(path, folds=True))
     table = path.parent / (FOLD_PREDICTIONS_NAME if folds else PREDICTIONS_NAME)
-    rows = _read_rows(table, evaluation["genres"], cure=FOLDS_CURE if folds else CURE)
+    rows = _read_rows(table, evaluation["genres"], cure=cure_for(path, folds=folds))
     task = Task(evaluation["task"], tuple(evaluation["genres"]))
     names = tuple(row["file_name"] for row in rows)
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
-        raise EvaluationError(str(table), f"{twice[0]} stands there twice", "Each cover has one row", CURE)
+        raise EvaluationError(str(table), f"{twice[0]} stands there twice", "Each cover has one row", cure_for(table))
     keys = tuple(_keys(rows, table))
     truth, proba = _truth(rows, task, table), _proba(rows, task, table)
     recorded = Recorded(path, evaluation, names, keys, truth, proba, tuple(row["group"] for row in rows))
@@ -124,16 +143,16 @@ def read_recorded(path: Path, *, folds: bool = False) -> Recorded:
 
 
 def _read_evaluation(path: Path) -> dict[str, Any]:
-    evaluation = read_json(path, EvaluationError, CURE)
+    evaluation = read_json(path, EvaluationError, cure_for(path))
     written = evaluation.get("format", FORMAT)
     if not isinstance(written, int) or written > FORMAT:
         known = f"At most format {FORMAT} is read here"
         raise EvaluationError(str(path), f"format {written!r}", known, "Update sleevenotes")
     missing = [key for key in ("model", "task", "genres", "n") if not evaluation.get(key)]
     if missing:
-        raise EvaluationError(str(path), f"no {missing[0]!r}", "A whole evaluation was expected", CURE)
+        raise EvaluationError(str(path), f"no {missing[0]!r}", "A whole evaluation was expected", cure_for(path))
     if evaluation["task"] not in KINDS:
-        raise EvaluationError(str(path), f"task {evaluation['task']!r}", f"One of {', '.join(KINDS)}", CURE)
+        raise EvaluationError(str(path), f"task {evaluation['task']!r}", f"One of {', '.join(KINDS)}", cure_for(path))
     return evaluation
 
 
@@ -160,7 +179,7 @@ def _keys(rows: Sequence[Mapping[str, str]], path: Path) -> list[str]:
     for at, row in enumerate(rows):
         if not re.fullmatch(r"[0-9a-f]{64}", row["sha256"]):
             found = f"sha256 '{row['sha256'][:12]}'"
-            raise EvaluationError(f"{path}, row {at + 2}", found, "64 hexadecimal digits", CURE)
+            raise EvaluationError(f"{path}, row {at + 2}", found, "64 hexadecimal digits", cure_for(path))
     times: Counter[str] = Counter()
     keys = [""] * len(rows)
     for at in sorted(range(len(rows)), key=lambda at: rows[at]["file_name"]):
@@ -178,7 +197,7 @@ def _truth(rows: Sequence[Mapping[str, str]], task: Task, path: Path) -> NDArray
         strange = [genre for genre in (*genres, *unknown[at]) if genre not in task.genres]
         if strange:
             known = f"One of the evaluation's genres was expected: {', '.join(task.genres[:8])}"
-            raise EvaluationError(f"{path}, row {at + 2}", f"unknown genre {strange[0]!r}", known, CURE)
+            raise EvaluationError(f"{path}, row {at + 2}", f"unknown genre {strange[0]!r}", known, cure_for(path))
     truth = task.truth(lists)
     if many:
         truth[task.truth(unknown) == 1] = UNKNOWN
@@ -196,10 +215,14 @@ def _proba(rows: Sequence[Mapping[str, str]], task: Task, path: Path) -> Floats:
         try:
             proba[at] = [float(row[f"proba {genre}"]) for genre in task.genres]
         except (TypeError, ValueError) as cause:
-            raise EvaluationError(f"{path}, row {at + 2}", f"no number ({cause})", "A proba a genre", CURE) from cause
+            raise EvaluationError(
+                f"{path}, row {at + 2}", f"no number ({cause})", "A proba a genre", cure_for(path)
+            ) from cause
     odd = np.flatnonzero(~((proba >= 0) & (proba <= 1)).all(axis=1))
     if len(odd):
-        raise EvaluationError(f"{path}, row {odd[0] + 2}", "a proba that is not from 0 to 1", "A proba a genre", CURE)
+        raise EvaluationError(
+            f"{path}, row {odd[0] + 2}", "a proba that is not from 0 to 1", "A proba a genre", cure_for(path)
+        )
     proba[proba == 0], proba[proba == 1] = _LAST_DIGIT / 2, 1 - _LAST_DIGIT / 2
     if task.kind != "multi":
         for at, row in enumerate(rows):
@@ -213,14 +236,14 @@ def _refuse_foreign(recorded: Recorded, figures: Mapping[str, Any], table: Path)
     n, headline = len(recorded.file_names), "label_ranking_ap" if recorded.task.kind == "multi" else "accuracy"
     if n != figures.get("n"):
         found = f"{n:,} covers, where {recorded.path.name} has {figures.get('n')!r}"
-        raise EvaluationError(str(table), found, "Both are of one evaluation", CURE)
+        raise EvaluationError(str(table), found, "Both are of one evaluation", cure_for(table))
     metric = metrics.ranking_precision if recorded.task.kind == "multi" else metrics.correct
     again = float(metric(recorded.truth, recorded.proba).mean())
     written = figures.get(headline)
     value = written.get("value") if isinstance(written, dict) else None
     if not isinstance(value, (int, float)) or abs(value - again) > _AGREE:
         found = f"its {headline} is {again:.3f}, where {recorded.path.name} has {value!r}"
-        raise EvaluationError(str(table), found, "Both are of one evaluation", CURE)
+        raise EvaluationError(str(table), found, "Both are of one evaluation", cure_for(table))
 
 
 # -------------------------------------------------------------------------------- several models

@@ -185,7 +185,7 @@ def find_evaluation(model: Model, named: Path | None) -> Path | None:
     if named is not None:
         path = named / EVALUATION_NAME if named.is_dir() else named
         if not path.is_file():
-            cure = "Run `sleevenotes evaluate MODEL DATASET -o FOLDER`"
+            cure = f"Run `sleevenotes evaluate {model.folder} DATASET -o {named}`"
             raise EvaluationError(str(named), f"no {EVALUATION_NAME}", "a folder that `evaluate` wrote to", cure)
         return path
     for folder in (model.folder, model.folder.resolve().parent):  # where `evaluate` writes, and where `run` does
