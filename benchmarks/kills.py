@@ -41,6 +41,7 @@ from typing import Any
 
 VERB = [sys.executable, "-m", "sleevenotes"]
 VOLATILE = frozenset({"seconds", "when", "place", "command"})  # keys of times and paths
+GROWING = ("first_genres.csv", "scorings.jsonl")  # logs that no result replaces
 POLL_S = 0.002
 API = "/api/v1"
 
@@ -164,6 +165,9 @@ def read(path: Path) -> Any:
         return lasting(json.loads(path.read_text(encoding="utf-8")))
     if path.suffix == ".jsonl":
         return [lasting(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+    if path.suffix == ".csv":
+        with path.open(encoding="utf-8", newline="") as file:
+            return [{key: cell for key, cell in row.items() if key not in VOLATILE} for row in csv.DictReader(file)]
     return "a page" if path.suffix == ".html" else path.read_bytes()
 
 
@@ -192,7 +196,10 @@ def is_whole(out: Path, earlier: Mapping[str, Any], reference: Mapping[str, Any]
     from sleevenotes.covers.swapping import finish_swap
 
     finish_swap(out)
-    found = {name: value for name, value in content(out).items() if not hidden(name)}
+    found, earlier, reference = (
+        {name: value for name, value in each.items() if not hidden(name) and not name.endswith(GROWING)}
+        for each in (content(out), earlier, reference)
+    )
     none = bool(telling) and telling not in found
     return none or any(not differences(found, each) for each in (earlier, reference))
 
