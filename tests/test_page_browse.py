@@ -290,7 +290,7 @@ def test_a_cover_shows_where_the_model_looks_and_what_it_resembles(archive: Arch
     page.goto(archive.at("browse?split=train"))
     page.locator(".tile .named").first.wait_for()
     page.locator(".tile").first.click()
-    page.get_by_text("its answer proves nothing").wait_for()
+    page.get_by_text("What the model says of it proves nothing").wait_for()
 
 
 def test_the_map_zooms_by_wheel_and_keys_and_opens_a_cover(archive: Archive, opened: Open) -> None:
