@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import struct
+import subprocess
+import sys
 import zlib
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -282,6 +285,21 @@ def test_what_libtiff_says_does_not_reach_stderr(capfd: pytest.CaptureFixture[st
         with pytest.raises(CoverError):
             decode(compressed_as(tiff("tiff_lzw"), method))
     assert capfd.readouterr().err == ""
+
+
+def test_what_pillow_logs_does_not_reach_stderr(tmp_path: Path) -> None:
+    data = tiff("tiff_lzw")
+    at = int.from_bytes(data[4:8], "little") + 2
+    while int.from_bytes(data[at : at + 2], "little") != 277:  # samples per pixel
+        at += 12
+    data[at + 8 : at + 10] = b"\xff\xff"
+    (tmp_path / "a.tif").write_bytes(data)
+    code = "import sys, pathlib, sleevenotes.covers.images as i; i.decode(pathlib.Path(sys.argv[1]))"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "a.tif")], capture_output=True, text=True, check=False
+    )
+    assert done.stderr.startswith("Traceback")
+    assert "a.tif: " in done.stderr.splitlines()[-1]
 
 
 def test_a_damaged_fax_is_told() -> None:

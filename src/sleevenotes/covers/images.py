@@ -18,6 +18,7 @@ A cover that can't be decoded whole raises the `CoverError` that fits. Functions
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -424,6 +425,7 @@ def _hush_pillow() -> None:
 
 
 _PILLOW = re.compile(r"PIL\.")
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # what it logs would go to stderr if nobody listens
 _HUSHING = Lock()
 
 
