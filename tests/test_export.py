@@ -439,7 +439,7 @@ def test_other_verbs_say_that_they_want_the_model(sleevenotes: Run, tmp_path: Pa
     write_json(tmp_path / kind, {"model_type": "sleevenotes"})
     said = sleevenotes(*(word.replace("{}", str(tmp_path)) for word in verb.split()))
     assert said.code == 1
-    assert "a bundle, which `predict` and `serve` can ask, but no other verb. A model was expected." in said.err
+    assert "an exported model, which only `predict` and `serve` can use. A model was expected." in said.err
 
 
 def test_what_only_a_model_knows_is_refused(small_model: Model, tmp_path: Path):
