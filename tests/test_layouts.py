@@ -200,7 +200,7 @@ def test_two_levels_below_the_genres_are_offered_as_artists_and_albums(tmp_path:
 def test_music_among_the_covers_is_counted(tmp_path: Path) -> None:
     lay(tmp_path, "Pink Floyd/Animals/Animals.jpg", "Various Artists/Nuggets/scan1.jpg")
     lay(tmp_path, "Pink Floyd/Animals/1.flac", "Pink Floyd/Animals/2.MP3", content=b"music")
-    with pytest.raises(SourceError, match="look like artists"):
+    with pytest.raises(SourceError, match=r"look like artists, not like genres \(.*\), beside 2 music files\."):
         find(tmp_path)
     listing = find(tmp_path, layout="genre")
     assert listing.notes == ["2 music files lie here: genres and covers in the tags of music are not read."]

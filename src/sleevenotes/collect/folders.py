@@ -176,15 +176,16 @@ def find(
     if not pictures:
         counted = f" (other files: {ignored:,})" if ignored else ""
         raise SourceError(str(source), f"no picture in this folder{counted}", "a folder of covers per genre")
-    notes = _music(others)
+    music = sum(path.suffix.lower() in MUSIC_ENDINGS for path in others)
+    notes = _music(music)
     folders = [path.relative_to(source).parts[:-1] for path in pictures]
     stems = [stem(path.name) for path in pictures]
     if layout is None and (shape := recognised(folders, stems, genre_given=bool(given) or unlabelled)):
         guess, notes = shape.layout, [shape.note, *notes]
     else:
         guess = layout or "genre"
-        if layout is None and not given and not unlabelled and resembles_artists(folders, stems, music=bool(notes)):
-            raise _artists(source, folders, commands)
+        if layout is None and not given and not unlabelled and resembles_artists(folders, stems, music=music > 0):
+            raise _artists(source, folders, commands, music)
     if layout is None and not given and not unlabelled and (below := deeper(folders, guess)):
         offered = f"{commands.this} --layout {shlex.quote(below)}"
         notes.append(f"If the folders below the genres are artists and albums, `{offered}` keeps artists on one side.")
@@ -332,16 +333,15 @@ def _found(source: Path, path: Path, genres: tuple[str, ...], words: Mapping[str
     )
 
 
-def _music(others: Sequence[Path]) -> list[str]:
+def _music(count: int) -> list[str]:
     """Return a note on music files that lie among the covers, if any do."""
-    count = sum(path.suffix.lower() in MUSIC_ENDINGS for path in others)
     if not count:
         return []
     some = "1 music file lies" if count == 1 else f"{count:,} music files lie"
     return [f"{some} here: genres and covers in the tags of music are not read."]
 
 
-def _artists(source: Path, folders: Sequence[tuple[str, ...]], commands: Commands) -> SourceError:
+def _artists(source: Path, folders: Sequence[tuple[str, ...]], commands: Commands, music: int) -> SourceError:
     """Return the error of a tree of artists and albums, with no genre in it."""
     names = sorted({each[0] for each in folders if each})
     some = ", ".join(f"'{name}'" for name in names[:3]) + (", …" if len(names) > 3 else "")
@@ -352,6 +352,7 @@ def _artists(source: Path, folders: Sequence[tuple[str, ...]], commands: Command
         f"`{commands.this} --layout genre`"
     )
     found = f"its {len(names):,} folders look like artists, not like genres ({some})"
+    found += f", beside {music:,} music {'file' if music == 1 else 'files'}" if music else ""
     return SourceError(str(source), found, "a folder of covers per genre", cure)
 
 
