@@ -12,6 +12,7 @@ from sklearn.metrics import f1_score, log_loss as log_loss_of_sklearn
 
 from sleevenotes.covers.genre_tree import respect
 from sleevenotes.covers.tasks import Task
+from sleevenotes.learn.abstention import Caution
 from sleevenotes.learn.calibration import (
     calibrate,
     calibrated,
@@ -60,6 +61,45 @@ def test_a_model_that_is_always_right_or_knows_nothing_keeps_a_temperature_withi
     sure = np.eye(3)[np.arange(30) % 3] * 9.0
     assert 0.05 <= fit_temperature(sure, np.arange(30) % 3, task="single") <= 20
     assert 0.05 <= fit_temperature(-sure, np.arange(30) % 3, task="single") <= 20
+
+
+@given(st.integers(3, 400), st.floats(0.5, 20))
+def test_after_n_right_answers_out_of_n_no_more_is_claimed_than_laplace_allows(n: int, margin: float):
+    truth = np.arange(n) % 3
+    logits = np.eye(3)[truth] * margin
+    found = fit_temperature(logits, truth, task="single")
+    claimed = proba_of(logits, task="single", temperature=found).max()
+    assert claimed == pytest.approx((n + 1) / (n + 2), abs=2e-3)
+    card = calibrate(logits, truth, task=Task("single", ("folk", "jazz", "metal")))
+    assert card["notes"][0].startswith(
+        f"All of the {n} covers that calibrate the percentages are named rightly; so few"
+    )
+    assert Caution.of(card).risk(np.array([1.0, 0.0, 0.0])) == pytest.approx(1 / (n + 2))
+    assert Caution.of(card, max_risk=0.5 / (n + 2)).doubt(np.array([1.0, 0.0, 0.0])) is not None
+
+
+def test_the_floor_moves_the_temperature_of_an_ordinary_model_by_nothing_that_is_seen():
+    rng = np.random.default_rng(0)
+    truth = rng.integers(5, size=343)
+    logits = (np.eye(5)[truth] * 0.9 + rng.normal(size=(343, 5))) * 1.5
+    found = fit_temperature(logits, truth, task="single")
+
+    def loss(temperature: float) -> float:
+        return log_loss(truth, proba_of(logits, task="single", temperature=temperature))
+
+    grid = found * np.linspace(0.99, 1.01, 201)
+    assert found == pytest.approx(grid[np.argmin([loss(temperature) for temperature in grid])], rel=2e-3)
+    assert "notes" not in calibrate(logits, truth, task=Task("single", ("a", "b", "c", "d", "e")))
+
+
+def test_a_temperature_at_its_bound_is_noted():
+    truth = np.arange(60) % 3
+    wrong = np.eye(3)[(truth + 1) % 3] * 50.0
+    card = calibrate(wrong, truth, task=Task("single", ("folk", "jazz", "metal")))
+    assert card["notes"] == ["The temperature is at its greatest, 20: the percentages are not calibrated."]
+    faint = np.eye(3)[truth] * 1e-3
+    (_, note) = calibrate(faint, truth, task=Task("single", ("folk", "jazz", "metal")))["notes"]
+    assert note.startswith("The temperature is at its smallest, 0.05")
 
 
 @given(logits_of_covers, st.floats(0.05, 20))

@@ -30,7 +30,7 @@ LEAST_PROBA = 1e-12
 MAX_RISK = 0.5  # the default of command line, page and API: an answer that is more often wrong than right is none
 
 
-def risk_of(proba: Floats, line: Mapping[str, float] | None = None) -> Floats:
+def risk_of(proba: Floats, line: Mapping[str, float] | None = None, *, least: float = 0.0) -> Floats:
     """Return the risk of each cover's likeliest genre, (n,), 0 to 1.
 
     Parameters
@@ -39,6 +39,8 @@ def risk_of(proba: Floats, line: Mapping[str, float] | None = None) -> Floats:
         Calibrated, (n, K).
     line
         `risk` of a model's calibration: `scale` and `shift` of the claim's logit. Without, it is one less the proba.
+    least
+        No risk is smaller than this: see `least_risk`.
 
     Examples
     --------
@@ -46,9 +48,29 @@ def risk_of(proba: Floats, line: Mapping[str, float] | None = None) -> Floats:
     [0.3, 0.6]
     """
     if line is None:
-        return np.asarray(1 - proba.max(axis=1), dtype=np.float64)
+        return np.asarray(np.maximum(1 - proba.max(axis=1), least), dtype=np.float64)
     against = line["scale"] * claim_of(proba) + line["shift"]
-    return np.asarray(1 / (1 + np.exp(np.clip(against, -500, 500))))
+    return np.asarray(np.maximum(1 / (1 + np.exp(np.clip(against, -500, 500))), least))
+
+
+def least_risk(card: Mapping[str, Any]) -> float:
+    """Return the smallest risk that n covers can vouch for, ``1 / (n + 2)``: that of n right answers out of n.
+
+    Parameters
+    ----------
+    card
+        `calibration` of a model's card; 0 if it does not say how many covers it was found on.
+
+    Notes
+    -----
+    Laplace's rule of succession, as in `sleevenotes.learn.calibration.fit_temperature`.
+
+    Examples
+    --------
+    >>> round(least_risk({"n": 9}), 3)
+    0.091
+    """
+    return 1 / (card["n"] + 2) if "n" in card else 0.0
 
 
 def claim_of(proba: Floats) -> Floats:
@@ -75,7 +97,7 @@ class Caution:
         How often the set of genres shall hold the truth, 0.01 to 0.99; None where no set is asked for.
     limit
         The proba from which a genre is in the set.
-    line
+    line, least
         As for `risk_of`.
     """
 
@@ -83,6 +105,7 @@ class Caution:
     coverage: float | None = None
     limit: float = 0.0
     line: Mapping[str, float] | None = None
+    least: float = 0.0
 
     @classmethod
     def of(cls, card: Mapping[str, Any], *, max_risk: float | None = None, coverage: float | None = None) -> Caution:
@@ -101,11 +124,11 @@ class Caution:
         if max_risk is not None and not 0 <= max_risk <= 1:
             raise ModelError("max risk", f"{max_risk:g}", "It is a share from 0 to 1, like 0.4")
         limit = 0.0 if coverage is None else conformal.limit_for(card, coverage)
-        return cls(max_risk, coverage, limit, card.get("risk"))
+        return cls(max_risk, coverage, limit, card.get("risk"), least_risk(card))
 
     def risk(self, proba: Floats) -> float:
         """Return the risk of what is said of one cover, whose proba is (K,)."""
-        return float(risk_of(proba[None], self.line)[0])
+        return float(risk_of(proba[None], self.line, least=self.least)[0])
 
     def doubt(self, proba: Floats) -> str | None:
         """Return why no genre is named on a cover, in words; None where one is.

@@ -40,6 +40,7 @@ Floats = NDArray[np.float64]
 Map = Mapping[str, Any]  # as it stands in a model's card
 
 TEMPERATURE_RANGE = (0.05, 20.0)
+AT_BOUND = 0.01  # a temperature is at a bound that it is so near to, as a share of it
 LEAST_SLOPE, GREATEST_SLOPE = 1 / TEMPERATURE_RANGE[1], 1 / TEMPERATURE_RANGE[0]  # of any map, as of a temperature
 GREATEST_SHIFT = 30.0
 SMALLEST_PROBA = 1e-15
@@ -124,7 +125,8 @@ def calibrate(
 
     Returns
     -------
-    `method`, `temperature` (in `multi` the best one over all genres), `n`, `source`, `valid_log_loss` (`before` and
+    `method`, `temperature` (in `multi` the best one over all genres), `n`, `source`, `notes` (what keeps the
+    percentages from meaning what they should, in sentences; only if there is anything), `valid_log_loss` (`before` and
     `after`, and in `multi` `cross_validated`), `valid_hit_rate`, `risk` (of `learn.abstention`; not where fewer than 20
     covers are right, or wrong), `sets` (of `learn.conformal`); in `multi` also `maps` and `thresholds`, one a genre.
     """
@@ -133,6 +135,8 @@ def calibrate(
     kind = task.kind
     temperature = fit_temperature(logits, truth, task=kind)
     card: dict[str, Any] = {"method": "temperature", "temperature": temperature, "n": len(truth), "source": source}
+    if kind != "multi" and (notes := doubts(logits, truth, temperature)):
+        card["notes"] = notes
     losses = {"before": log_loss(truth, proba_of(logits, task=kind))}
     if kind == "multi":
         card["method"] = "a map a genre"
@@ -158,7 +162,12 @@ def log_loss(truth: NDArray[np.int64], proba: Floats) -> float:
 
 
 def fit_temperature(logits: NDArray[np.floating], truth: NDArray[np.int64], *, task: Kind) -> float:
-    """Return the temperature, 0.05 to 20, with the smallest log loss.
+    """Return the temperature, 0.05 to 20, with the smallest log loss, of which few covers can't make certainty.
+
+    With one genre a cover, two imaginary covers are added that the model claims to know as surely as its average cover;
+    it is right about one of them and wrong about the other. So where it is right about k = n of n covers it claims
+    ``(k + 1) / (n + 2)`` on average (Laplace's rule of succession), where the smallest log loss alone would have it
+    claim ever more. Where it is often wrong, they change nothing that is seen.
 
     Parameters
     ----------
@@ -166,16 +175,52 @@ def fit_temperature(logits: NDArray[np.floating], truth: NDArray[np.int64], *, t
         (n, K), of covers that the network was not trained on.
     truth
         (n,), or (n, K) in `multi`.
+
+    Examples
+    --------
+    All of nine covers are named rightly:
+
+    >>> found = fit_temperature(np.eye(3)[[0, 1, 2] * 3] * 8, np.array([0, 1, 2] * 3), task="single")
+    >>> float(proba_of(np.array([[8.0, 0.0, 0.0]]), task="single", temperature=found).max().round(3))
+    0.909
     """
     from scipy.optimize import minimize_scalar
 
+    def loss(logarithm: float) -> float:
+        proba = proba_of(logits, task=task, temperature=float(np.exp(logarithm)))
+        if task == "multi":
+            return log_loss(truth, proba)
+        claimed = float(np.clip(proba.max(axis=1).mean(), SMALLEST_PROBA, 1 - SMALLEST_PROBA))
+        return log_loss(truth, proba) - float(np.log(claimed) + np.log1p(-claimed)) / len(truth)
+
     low, high = np.log(TEMPERATURE_RANGE)
-    found = minimize_scalar(
-        lambda logarithm: log_loss(truth, proba_of(logits, task=task, temperature=float(np.exp(logarithm)))),
-        bounds=(low, high),
-        method="bounded",
-    )
+    found = minimize_scalar(loss, bounds=(low, high), method="bounded")
     return float(np.exp(found.x))
+
+
+def doubts(logits: NDArray[np.floating], truth: NDArray[np.int64], temperature: float) -> list[str]:
+    """Return, in sentences, what keeps a temperature from meaning what it should, of one genre a cover.
+
+    Parameters
+    ----------
+    logits, truth, temperature
+        As for, and from, `fit_temperature`.
+
+    Examples
+    --------
+    >>> doubts(np.eye(2)[[0, 1, 1]], np.array([0, 1, 1]), 0.7)
+    ['All of the 3 covers that calibrate the percentages are named rightly; so few show no more than about 80 %.']
+    """
+    n, right = len(truth), int((logits.argmax(axis=1) == truth).sum())
+    notes = []
+    if right == n:
+        share = f"{100 * (n + 1) / (n + 2):.{int(n > 48)}f}"
+        told = f"All of the {n:,} covers that calibrate the percentages are named rightly"
+        notes.append(f"{told}; so few show no more than about {share} %.")
+    for bound, side in zip(TEMPERATURE_RANGE, ("smallest", "greatest"), strict=True):
+        if abs(np.log(temperature / bound)) < AT_BOUND:
+            notes.append(f"The temperature is at its {side}, {bound:g}: the percentages are not calibrated.")
+    return notes
 
 
 # -------------------------------------------------------------------------------- a map a genre
