@@ -20,7 +20,7 @@ from conftest import Run
 from covers_for_tests import make_dataset
 from sleevenotes.covers.check import check
 from sleevenotes.covers.dataset import Dataset, from_columns
-from sleevenotes.covers.hashing import MAX_DISTANCE, distances, kept_hashes, window_hashes
+from sleevenotes.covers.hashing import MAX_DISTANCE, candidates, distances, kept_hashes, window_hashes
 from sleevenotes.covers.images import Pixels, decode, encode, resize, sha256
 from sleevenotes.errors import EvaluationError, ModelError
 from sleevenotes.judge import unseen
@@ -154,6 +154,16 @@ def test_distances_are_those_of_the_nearest_window_and_none_without_a_hash():
     expected[69], expected[:, 4] = 255, 255
     assert (found == expected).all()
     assert found[3, 1] == 4
+
+
+def test_candidates_differ_in_few_of_all_bits_or_of_the_lowest(drawn: list[Pixels]):
+    asked = window_hashes(np.stack([resize(pixels, 64) for pixels in drawn[:3]]))
+    kept = asked[:, 0].copy()
+    octets = kept.view(np.uint8)
+    octets[0, 16:] ^= 255  # none of the lowest 63 bits
+    octets[1, :16:2] ^= 255  # all of the lowest, 64 in all
+    octets[2, 1:] ^= 255
+    assert candidates(asked, kept).diagonal().tolist() == [True, True, False]
 
 
 def test_check_keeps_the_hashes_that_train_needs(copied: Dataset, monkeypatch: pytest.MonkeyPatch):

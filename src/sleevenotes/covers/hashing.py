@@ -19,7 +19,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sleevenotes.covers.duplicates import LUMA, SIZE_PX, WORDS, Thumbnails, Words, framed, hashes, spectra
+from sleevenotes.covers.duplicates import (
+    LOWEST_FIRST,
+    LUMA,
+    MAX_DISTANCE as CANDIDATE_DISTANCE,
+    MAX_LOW_DISTANCE,
+    SIZE_PX,
+    WORDS,
+    Thumbnails,
+    Words,
+    framed,
+    hashes,
+    spectra,
+)
 from sleevenotes.covers.files import replacing
 from sleevenotes.covers.images import Pixels, resize
 
@@ -97,6 +109,23 @@ def distances(asked: Words, kept: Words) -> Distances:
     nearest[~asked.any(axis=(1, 2))] = NOTHING
     nearest[:, ~kept.any(axis=1)] = NOTHING
     return nearest
+
+
+def candidates(asked: Words, kept: Words) -> NDArray[np.bool_]:
+    """Return which covers, (q, n), are candidates for which kept ones, as in `duplicates.find`: their pixels decide.
+
+    Few of all bits may differ, or few of the lowest ones.
+
+    Parameters
+    ----------
+    asked, kept
+        As for `distances`.
+    """
+    lowest = np.zeros(WORDS * 8, np.uint8)
+    lowest[LOWEST_FIRST[:8]] = 255
+    mask = lowest.view(np.uint64)
+    few_of_all = distances(asked, kept) <= CANDIDATE_DISTANCE
+    return few_of_all | (distances(asked & mask, kept & mask) <= MAX_LOW_DISTANCE)
 
 
 def thumbnails_of(covers: Sequence[Pixels]) -> Thumbnails:

@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sleevenotes.covers.dataset import CSV_NAME, PARQUET_NAME, Dataset
-from sleevenotes.covers.duplicates import MAX_DISTANCE as CANDIDATE_DISTANCE, SIZE_PX, clusters, find
-from sleevenotes.covers.hashing import MAX_DISTANCE, distances, kept_hashes
+from sleevenotes.covers.duplicates import SIZE_PX, clusters, find
+from sleevenotes.covers.hashing import MAX_DISTANCE, candidates, distances, kept_hashes
 from sleevenotes.covers.pixels import iter_covers
 from sleevenotes.errors import CoverError, EvaluationError, SleevenotesError
 from sleevenotes.learn.known import NEAR_DUPLICATE, SAME_FILE, SEPARATOR, artist_cell, release_keys_of, source_key
@@ -262,8 +262,8 @@ def _near(model: Model, covers: Dataset, files: Mapping[str, Path]) -> Mask:
     paths = [files.get(row["sha256"]) for row in known.rows]
     by_hash = np.array([path is None for path in paths], dtype=bool)
     near: Mask = np.any(apart[:, by_hash] <= MAX_DISTANCE, axis=1)
-    candidates = (apart <= CANDIDATE_DISTANCE) & ~by_hash
-    rows, columns = candidates.any(axis=1).nonzero()[0], candidates.any(axis=0).nonzero()[0]
+    pairs = candidates(asked, known.hashes) & ~by_hash
+    rows, columns = pairs.any(axis=1).nonzero()[0], pairs.any(axis=0).nonzero()[0]
     training = [path for path in (paths[column] for column in columns) if path is not None]
     near[_near_by_pixels(covers, rows, training)] = True
     return near
