@@ -21,7 +21,7 @@ from sleevenotes.covers.dataset import Dataset
 from sleevenotes.covers.pixels import iter_covers
 from sleevenotes.covers.tasks import Task
 from sleevenotes.judge.audit.subject import cross_validated
-from sleevenotes.judge.resampling import group_weights, interval
+from sleevenotes.judge.rulers import average_of
 from sleevenotes.learn.backbones import BACKBONES, BackboneExtractor, at_hand, extractor
 from sleevenotes.learn.features import BATCH, dataset_features
 from sleevenotes.learn.onnx import OnnxNetwork
@@ -59,9 +59,8 @@ def measured(name: str, dataset: Dataset, task: Task, seeds: int) -> tuple[float
     for seed in range(seeds):
         answers = cross_validated(features, truth, dataset.groups, task, seed=seed)
         hits += (answers.argmax(axis=1) == truth) / seeds
-    weights = group_weights(dataset.groups).astype(np.float64)  # (B, n)
-    ends = interval(weights @ hits / weights.sum(axis=1))
-    return float(hits.mean()), ends.low, ends.high, covers_per_s(asked, dataset)
+    figure = average_of(hits, dataset.groups)
+    return figure["value"], figure["low"], figure["high"], covers_per_s(asked, dataset)
 
 
 def main() -> None:

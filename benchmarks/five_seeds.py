@@ -7,7 +7,7 @@ python benchmarks/five_seeds.py STYLES OUT --model best --budget 600 --binary "p
 
 DATASET is collected and checked; it is only read. Each seed has a folder in OUT with the split, the model and its
 evaluation, and what is there already is not made again, so that a stopped run goes on. Printed are figures over all
-answers of all seeds, with an interval from a bootstrap over groups of covers, and the mean over seeds with the interval
+answers of all seeds, with an interval over groups of covers, and the mean over seeds with the interval
 of Student's t; as JSON (also in OUT/five_seeds.json) and as a row of Markdown. In `multi` they are means over the 30
 commonest genres. With --against, the same splits judged with another model before, both are compared cover by cover.
 """
@@ -29,11 +29,14 @@ from sleevenotes.covers.dataset import Dataset
 from sleevenotes.covers.files import write_json
 from sleevenotes.covers.splits import split
 from sleevenotes.covers.tasks import Task
-from sleevenotes.judge import metrics, resampling
+from sleevenotes.judge import metrics
 from sleevenotes.judge.audit.control import parse_years
 from sleevenotes.judge.compare import compare
 from sleevenotes.judge.evaluation import EVALUATION_NAME, evaluate
+from sleevenotes.judge.intervals import TOO_FEW, Scale
 from sleevenotes.judge.recorded import Common, common_answers, read_recorded
+from sleevenotes.judge.resampling import RESAMPLES
+from sleevenotes.judge.rulers import Ruler, figure_of
 from sleevenotes.learn.recipes import Options, train
 
 COMMONEST = 30
@@ -124,18 +127,18 @@ def ece_of_a_calibrated_model(common: Common, *, draws: int = 200, seed: int = 0
 
 def measured(pooled: Common, each: list[Common], figures: Figures) -> dict[str, Any]:
     """Return every figure over all answers, and its mean over seeds, each with an interval."""
-    weights = resampling.group_weights(pooled.groups)
+    ruler = Ruler.of(pooled.truth, pooled.groups, resamples=RESAMPLES)
     proba, table = pooled.probas["model"], {}
     for name, metric in figures.items():
-        value, spread = float(metric(pooled.truth, proba)), metric(pooled.truth, proba, weights)
-        ends = resampling.gap_interval(value, spread) if name == "ece" else resampling.interval(spread)
+        scale: Scale = "loss" if name in ("log_loss", "brier") else "fraction"
+        figure = ruler.gap(metric, proba) if name == "ece" else ruler.figure(ruler.measure(metric, proba), scale=scale)
         seeds = [float(metric(one.truth, one.probas["model"])) for one in each]
-        half = (
-            stats.t.ppf(0.975, len(seeds) - 1) * np.std(seeds, ddof=1) / len(seeds) ** 0.5 if len(seeds) > 1 else np.nan
-        )
+        half = np.nan
+        if len(set(seeds)) > 1:
+            half = stats.t.ppf(0.975, len(seeds) - 1) * np.std(seeds, ddof=1) / len(seeds) ** 0.5
         table[name] = {
-            "pooled": {"value": value, "low": ends.low, "high": ends.high},
-            "seeds": {"value": float(np.mean(seeds)), "low": np.mean(seeds) - half, "high": np.mean(seeds) + half},
+            "pooled": figure,
+            "seeds": figure_of(np.mean(seeds), np.mean(seeds) - half, np.mean(seeds) + half),
             "each": seeds,
         }
     return table
@@ -144,8 +147,9 @@ def measured(pooled: Common, each: list[Common], figures: Figures) -> dict[str, 
 def row_of(model: str, found: Mapping[str, Any]) -> str:
     """Return the row of Markdown: pooled figures, then the means over seeds."""
 
-    def told(figure: Mapping[str, float]) -> str:
-        return f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"
+    def told(figure: Mapping[str, Any]) -> str:
+        ends = TOO_FEW if figure["low"] is None else f"{figure['low']:.3f} to {figure['high']:.3f}"
+        return f"{figure['value']:.3f} ({ends})"
 
     cells = [told(figure[kind]) for figure in found["figures"].values() for kind in ("pooled", "seeds")]
     return f"| {' | '.join([model, *cells])} |"

@@ -40,7 +40,7 @@ from sleevenotes.errors import SleevenotesWarning
 from sleevenotes.judge import metrics
 from sleevenotes.judge.audit.audit import AuditSettings, audit
 from sleevenotes.judge.audit.within import narrowed, within
-from sleevenotes.judge.resampling import group_weights, interval
+from sleevenotes.judge.rulers import Measured, Ruler, average_of
 from sleevenotes.learn.features import dataset_features
 from sleevenotes.learn.known import LEARNT_NAME, LearntCovers, learnt_covers
 from sleevenotes.learn.model import BOX, CARD_NAME, Model
@@ -101,7 +101,7 @@ def answers(model: Model, dataset: Dataset) -> dict[str, dict[str, Any]]:
     return told
 
 
-def measured(found: list[dict[str, dict[str, Any]]], genres: tuple[str, ...], resamples: int = 2000) -> dict[str, Any]:
+def measured(found: list[dict[str, dict[str, Any]]], genres: tuple[str, ...]) -> dict[str, Any]:
     """Return figures over seeds, with intervals over groups: each seed's covers are drawn by themselves."""
     own = [index for index, genre in enumerate(genres) if (found[0]["five"]["truth"][:, index] >= 0).all()]
     hits, groups = [], []
@@ -112,11 +112,10 @@ def measured(found: list[dict[str, dict[str, Any]]], genres: tuple[str, ...], re
         hits.append(five["truth"][alone][:, own][np.arange(len(first)), first] == 1)
         groups += [group for group, single in zip(five["groups"], alone, strict=True) if single]
     right = np.concatenate(hits).astype(float)
-    weights = group_weights(groups, resamples)
     told: dict[str, Any] = {
         "five_genres": {
             "genres": [genres[index] for index in own],
-            "accuracy": _figure(right.mean(), metrics.average(right, weights)),
+            "accuracy": _figure(average_of(right, groups)),
             "accuracy_per_seed": [float(each.mean()) for each in hits],
             "answers": len(right),
             "covers": len(set(groups)),
@@ -125,33 +124,39 @@ def measured(found: list[dict[str, dict[str, Any]]], genres: tuple[str, ...], re
     for name in COLLECTIONS:
         truth = np.concatenate([one[name]["truth"] for one in found])
         proba = np.concatenate([one[name]["proba"] for one in found])
-        drawn = group_weights([group for one in found for group in one[name]["groups"]], resamples)
+        groups = [group for one in found for group in one[name]["groups"]]
         known = np.flatnonzero((truth >= 0).all(axis=0) & ((truth == 1).sum(axis=0) >= FEWEST))
-        told.setdefault("collections", {})[name] = _ranked(truth[:, known], proba[:, known], drawn, genres, known)
+        told.setdefault("collections", {})[name] = _ranked(truth[:, known], proba[:, known], groups, genres, known)
     return told
 
 
-def _ranked(truth: Any, proba: Any, drawn: Any, genres: tuple[str, ...], known: Any) -> dict[str, Any]:
-    aucs, aps = metrics.roc_auc(truth, proba), metrics.average_precision(truth, proba)
-    auc_draws, ap_draws = metrics.roc_auc(truth, proba, drawn), metrics.average_precision(truth, proba, drawn)
+def _ranked(truth: Any, proba: Any, groups: list[str], genres: tuple[str, ...], known: Any) -> dict[str, Any]:
+    ruler = Ruler.of(truth, groups)
+    aucs, aps = ruler.measure(metrics.roc_auc, proba), ruler.measure(metrics.average_precision, proba)
+
+    def mean(of: Measured) -> dict[str, Any]:
+        return _figure(ruler.figure(Measured(*map(metrics.over_genres, of))))
+
+    def one(of: Measured, place: int) -> dict[str, Any]:
+        return _figure(ruler.figure(Measured(of.value[place], of.left_out[:, place])))
+
     return {
         "answers": len(truth),
-        "roc_auc_macro": _figure(np.nanmean(aucs), np.nanmean(auc_draws, axis=-1)),
-        "average_precision_macro": _figure(np.nanmean(aps), np.nanmean(ap_draws, axis=-1)),
+        "roc_auc_macro": mean(aucs),
+        "average_precision_macro": mean(aps),
         "genres": {
             genres[index]: {
                 "covers": int((truth[:, place] == 1).sum()),
-                "roc_auc": _figure(aucs[place], auc_draws[..., place]),
-                "average_precision": _figure(aps[place], ap_draws[..., place]),
+                "roc_auc": one(aucs, place),
+                "average_precision": one(aps, place),
             }
             for place, index in enumerate(known)
         },
     }
 
 
-def _figure(value: Any, draws: Any) -> dict[str, float]:
-    ends = interval(draws)
-    return {"value": round(float(value), 4), "low": round(float(ends.low), 4), "high": round(float(ends.high), 4)}
+def _figure(figure: dict[str, Any]) -> dict[str, Any]:
+    return {name: round(number, 4) if isinstance(number, float) else number for name, number in figure.items()}
 
 
 def words(figure: dict[str, float], digits: int = 2) -> str:

@@ -163,7 +163,7 @@ def test_parts_that_rest_on_a_backbone_are_made_anew_once_its_weights_are_at_han
 ):
     monkeypatch.delenv("SLEEVENOTES_WEIGHTS", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "nothing"))
-    material = Material.of(covers, seed=0, quick=Quick(covers=8, resamples=50))
+    material = Material.of(covers, seed=0, quick=Quick(covers=8))
     said: list[str] = []
     parts = Parts(tmp_path / "study", {"dataset": material.dataset.fingerprint}, said.append)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ from sleevenotes.covers.dataset import Dataset
 from sleevenotes.errors import SplitError
 from sleevenotes.judge import curve as module
 from sleevenotes.judge.curve import curve, halved
+from sleevenotes.judge.intervals import paired_test
 from sleevenotes.learn import recipes
 from sleevenotes.learn.model import Model
 from sleevenotes.learn.recipes import Options, train
@@ -56,8 +56,8 @@ def test_a_curve_has_a_point_a_part_the_whole_of_train_last(single: Dataset, tmp
     assert [point["draws"] for point in result["points"]] == [2, 2, 1]
     assert told == [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)]
     for point in result["points"]:
-        assert set(point) == {"covers", "value", "low", "high", "draws"}
-        assert 0 <= point["low"] <= point["value"] <= point["high"] <= 1
+        assert {"covers", "value", "low", "high", "draws"} <= set(point) <= {*point, "too_few"}
+        assert point["low"] is None or 0 <= point["low"] <= point["value"] <= point["high"] <= 1
     assert result["words"].startswith("From 70 to 140 covers it went from ")
     whole = train(single, "color", tmp_path / "whole")
     assert result["points"][-1]["value"] == pytest.approx(whole.card["calibration"]["valid_hit_rate"])
@@ -105,22 +105,28 @@ def test_parts_that_would_be_too_small_are_refused(single: Dataset, tmp_path: Pa
     assert not (tmp_path / "out").exists()
 
 
-def point(value: float, low: float, high: float, covers: int) -> dict[str, Any]:
-    return {"covers": covers, "value": value, "low": low, "high": high, "draws": 1}
-
-
-def test_the_words_weigh_the_gain_against_the_noise():
-    before = point(0.30, 0.2, 0.4, 100)
-    assert module._words([before, point(0.45, 0.4, 0.5, 200)]).endswith(
-        "30.0% to 45.0%: more covers would very likely help."
-    )
-    assert "within the noise of 5.0%" in module._words([before, point(0.33, 0.28, 0.38, 200)])
-    assert "no sign that more covers" in module._words([before, point(0.30, 0.2, 0.4, 200)])
+def test_the_words_weigh_the_gain_against_its_interval():
+    points = [{"covers": covers, "value": value} for covers, value in ((100, 0.3), (200, 0.45))]
+    groups = [str(at) for at in range(200)]
+    before = np.arange(200) % 10 < 3
+    for after, end in (
+        (np.arange(200) % 10 < 5, ": more covers would very likely help."),
+        (np.arange(200) % 10 < 1, ": more covers did not help."),
+        (before, ": more covers of this kind would hardly help."),
+        (np.arange(200) % 19 < 6, ": whether more covers would help can't be told from this."),
+    ):
+        gain = paired_test(after, before, groups)
+        words = module._words(points, gain)
+        assert words.startswith("From 100 to 200 covers it went from 30.0% to 45.0%, by ")
+        assert words.endswith(end)
+        assert (gain.low > 0) == ("would very likely help" in words)
+    few = paired_test([1.0] * 9, [0.0] * 9, groups[:9])
+    assert module._words(points, few).endswith("valid has too few covers to tell whether more of them would help.")
 
 
 def test_the_interval_counts_covers_and_not_draws():
-    scores = np.array([1.0, 0.0] * 50)
-    once = module._point(10, scores, 100, 1)
-    twice = module._point(10, np.concatenate([scores, scores]), 100, 2)
+    scores, groups = np.array([1.0, 0.0] * 50), [str(at) for at in range(100)]
+    once = module._point(10, scores, groups, 1)
+    twice = module._point(10, np.mean([scores, scores], axis=0), groups, 2)
     assert (once["low"], once["high"]) == (twice["low"], twice["high"])
-    assert once["high"] - once["value"] == pytest.approx(1.96 * 0.5 / 10)
+    assert module._point(10, scores[:8], groups[:8], 1)["too_few"] is True

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ from hypothesis import given, settings, strategies as st
 from sleevenotes.errors import EvaluationError
 from sleevenotes.judge import metrics
 from sleevenotes.judge.figures import Answers, figures, guesses, verdict
+from sleevenotes.judge.intervals import MARGIN
 
 GENRES = ["ambient", "folk", "jazz", "metal", "soul"]
 FIGURE = {"value", "low", "high"}
@@ -57,7 +60,7 @@ def single(n: int = 200, k: int = 5, *, signal: float = 0.8, seed: int = 0, arti
     return Answers(truth, proba, [f"artist {name}" for name in names], sharper)
 
 
-def multi(n: int = 150, k: int = 4, *, seed: int = 0) -> Answers:
+def multi(n: int = 250, k: int = 4, *, seed: int = 0) -> Answers:
     rng = np.random.default_rng(seed)
     proba = rng.uniform(size=(n, k)) * np.linspace(0.9, 0.3, k)
     return Answers((rng.random((n, k)) < proba).astype(int), proba, [str(i // 2) for i in range(n)])
@@ -124,7 +127,7 @@ def test_multi_has_its_own_figures_and_no_accuracy() -> None:
         assert row["support"] == answers.truth[:, GENRES.index(genre)].sum()
     for row in found["baselines"].values():
         assert set(row) == {"label_ranking_ap", "difference", "p", "test", "words"}
-    assert found["baselines"]["color"]["test"] == "permutation"
+    assert found["baselines"]["color"]["test"] == "t over groups"
 
 
 @pytest.mark.parametrize(("task", "answers"), [("single", single()), ("binary", single(k=2)), ("multi", multi())])
@@ -157,10 +160,12 @@ def test_covers_of_few_artists_make_wide_intervals_and_a_note() -> None:
     alone, together = single(), single(artists=12)
     widths = [found["high"] - found["low"] for found in (measure(a)["accuracy"] for a in (alone, together))]
     assert widths[0] < 0.16
-    notes = measure(together)["intervals"]["notes"]
-    assert any("only 12 groups" in note for note in notes)
+    assert widths[1] > 1.4 * widths[0]
     assert measure(alone)["intervals"]["notes"] == []
-    assert "only 12 groups" in verdict(measure(together), artists="apart")
+    found = measure(single(artists=6))
+    assert any("only 6 groups" in note for note in found["intervals"]["notes"])
+    assert "only 6 groups" in verdict(found, artists="apart")
+    assert found["accuracy"]["too_few"] is True
 
 
 def test_reliability_has_ten_bins_of_equal_mass() -> None:
@@ -206,13 +211,85 @@ def test_genre_without_covers_has_no_recall() -> None:
     assert "jazz: no cover of it is here." in found["intervals"]["notes"]
 
 
-def test_resamples_without_a_rare_genre_are_counted() -> None:
-    answers = single(40, 3)
+def test_genre_on_too_few_covers_has_values_but_no_intervals() -> None:
+    answers = single(80, 3)
     truth = answers.truth % 2
-    truth[0] = 2
-    notes = measure(Answers(truth, answers.proba, answers.groups))["intervals"]["notes"]
-    assert any(note.startswith("jazz: ") and "of 200 resamples have no cover of it" in note for note in notes)
-    assert any("jazz" in note and "no width" in note for note in notes)
+    truth[:9] = 2
+    found = measure(Answers(truth, answers.proba, answers.groups))
+    for name in ("recall", "f1", "average_precision"):
+        assert found["per_genre"]["jazz"][name]["value"] is not None
+        assert found["per_genre"]["jazz"][name]["too_few"] is True
+    assert found["intervals"]["notes"] == ["Too few covers for intervals: jazz (9)."]
+    truth[9] = 2
+    enough = measure(Answers(truth, answers.proba, answers.groups))["per_genre"]["jazz"]
+    assert_figure(enough["recall"], "recall")
+
+
+@pytest.mark.parametrize(
+    ("n", "given", "withheld"),
+    [
+        (24, (), ("accuracy", "top2_accuracy", "macro_f1", "ece")),
+        (25, ("accuracy",), ("top2_accuracy", "macro_f1", "balanced_accuracy", "log_loss", "ece")),
+        (60, ("accuracy", "top2_accuracy", "macro_f1", "balanced_accuracy", "aurc"), ("log_loss", "brier", "ece")),
+        (100, ("accuracy", "macro_f1", "log_loss", "brier"), ("ece", "ece_uncalibrated")),
+        (200, ("accuracy", "macro_f1", "ece", "ece_uncalibrated"), ()),
+    ],
+)
+def test_figures_have_intervals_from_enough_covers_on(
+    n: int, given: tuple[str, ...], withheld: tuple[str, ...]
+) -> None:
+    found = measure(single(n, 3))
+    for name in given:
+        assert_figure(found[name], name)
+    for name in withheld:
+        assert found[name] == {"value": found[name]["value"], "low": None, "high": None, "too_few": True}, name
+    differences = [row["difference"] for row in found["baselines"].values()]
+    assert all((figure["low"] is not None) == (n >= 25) for figure in differences)
+    assert all((row["p"] is not None) == (n >= 25) for row in found["baselines"].values())
+
+
+def all_figures(told: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Give each figure of an evaluation with where it stands."""
+    if isinstance(told, dict):
+        if "low" in told:
+            yield path, told
+        for key, value in told.items():
+            yield from all_figures(value, f"{path}/{key}")
+    elif isinstance(told, list):
+        for at, value in enumerate(told):
+            yield from all_figures(value, f"{path}/{at}")
+
+
+@pytest.mark.parametrize("right", [True, False])
+@pytest.mark.parametrize("task", ["single", "binary", "multi"])
+@pytest.mark.parametrize("n", [9, 30, 120])
+def test_no_interval_is_without_width_however_right_or_wrong_the_answers(task: str, n: int, right: bool) -> None:
+    truth = np.arange(n) % (2 if task == "binary" else 3)
+    proba = np.eye(truth.max() + 1)[truth if right else (truth + 1) % (truth.max() + 1)]
+    answers = Answers(np.eye(3, dtype=np.int64)[truth] if task == "multi" else truth, proba, np.arange(n))
+    found = measure(answers, task)
+    for where, figure in all_figures(found):
+        value = figure.get("value", figure.get("accuracy"))
+        if re.fullmatch("/baselines/(commonest|share)/(accuracy|label_ranking_ap)", where):
+            continue  # may be a chance that is the same for every cover
+        assert figure["low"] is None or figure["low"] < figure["high"], where
+        assert figure["low"] is not None or value is None or figure["too_few"] is True, where
+    said = json.dumps(found, ensure_ascii=False) + verdict(found, artists="unknown")
+    assert not re.search(r"\b(\d+(?:\.\d+)?) ?(?:–|to) ?\1\b", said)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(25, 150), st.integers(0, 999), st.floats(0, 1.2), st.sampled_from(["single", "multi"]))
+def test_no_sentence_disagrees_with_the_interval_beside_it(n: int, seed: int, signal: float, task: str) -> None:
+    answers = single(n, 3, signal=signal, seed=seed) if task == "single" else multi(n, 3, seed=seed)
+    for row in measure(answers, task, resamples=20)["baselines"].values():
+        low, high = row["difference"]["low"], row["difference"]["high"]
+        opening = "A test of" if low is None else "The model "
+        if low is not None:
+            assert (row["p"] < 0.05) == (low > 0 or high < 0)
+            opening += "beats" if low > 0 else "does worse" if high < 0 else "is no better"
+            opening = opening if low > 0 or high < 0 or max(-low, high) <= MARGIN else "A test of"
+        assert row["words"].startswith(opening) or "exactly as right" in row["words"]
 
 
 def test_one_group_has_no_intervals() -> None:
@@ -223,7 +300,6 @@ def test_one_group_has_no_intervals() -> None:
     assert found["baselines"]["color"]["difference"]["low"] is None
     assert found["reliability"]["calibrated"][0]["low"] is None
     assert any("one group" in note for note in found["intervals"]["notes"])
-    assert not any("no width" in note for note in found["intervals"]["notes"])
     assert "nothing tells how sure" in verdict(found, artists="unknown")
 
 
@@ -259,8 +335,7 @@ def test_chance_is_the_better_way_of_guessing() -> None:
 
 def test_a_good_model_beats_guessing_in_words() -> None:
     found = measure(single(400, signal=1.5))
-    assert found["baselines"]["color"]["test"] == "mcnemar"
-    assert found["baselines"]["share"]["test"] == "permutation"
+    assert {row["test"] for row in found["baselines"].values()} == {"t over groups"}
     for name, way in {
         "commonest": "naming the commonest genre every time",
         "share": "guessing by the genres' shares",
@@ -276,8 +351,10 @@ def test_a_good_model_beats_guessing_in_words() -> None:
 def test_a_model_without_signal_beats_nothing() -> None:
     found = measure(single(300, signal=0.0))
     for row in found["baselines"].values():
-        assert row["words"].startswith("A test of 300 covers is too small to say whether the model beats ")
-    assert "which is no better than guessing" in verdict(found, artists="apart")
+        assert row["words"].startswith(
+            ("A test of 300 covers is too small to say whether the model beats ", "The model is no better than ")
+        )
+    assert "which is no better than guessing (20 %), give or take 5 points." in verdict(found, artists="apart")
 
 
 def test_a_model_worse_than_a_baseline_is_said_to_be() -> None:
@@ -317,13 +394,13 @@ def test_a_baseline_of_another_name_is_named() -> None:
 # ------------------------------------------------------------------------------------------- the verdict
 
 
-def figure(value: float, low: float, high: float) -> dict[str, float]:
+def figure(value: float, low: float | None, high: float | None) -> dict[str, float | None]:
     return {"value": value, "low": low, "high": high}
 
 
-def told(p: float = 0.0001, gain: float = 0.18, **more: Any) -> dict[str, Any]:
-    """Return figures as they would be written, of a model that gets 38 % where guessing gets 20 %."""
-    against = {"accuracy": figure(0.2, 0.17, 0.23), "difference": figure(gain, 0.15, 0.21), "p": p, "test": "mcnemar"}
+def told(low: float | None = 0.15, high: float | None = 0.21, **more: Any) -> dict[str, Any]:
+    """Return figures as they would be written, of a model that gets 38 % and is so much better than guessing."""
+    against = {"accuracy": figure(0.2, 0.17, 0.23), "difference": figure(0.18, low, high), "p": 0.0001, "test": "t"}
     return {
         "task": "single",
         "genres": GENRES,
@@ -356,21 +433,24 @@ def test_verdict_says_how_often_it_is_right() -> None:
 
 def test_verdict_says_when_guessing_is_as_good() -> None:
     ends = {
-        (0.3, 0.02): "(35–41), which is no better than guessing (20 %) as far as 742 covers can tell.",
-        (1.0, 0.0): "(35–41), which is no better than guessing (20 %).",
-        (0.01, -0.1): "(35–41), which is worse than guessing (20 %).",
+        (-0.02, 0.06): "(35–41); guessing gets 20 %, and 742 covers are too few to tell which is better.",
+        (-0.03, 0.04): "(35–41), which is no better than guessing (20 %), give or take 5 points.",
+        (-0.1, -0.01): "(35–41), which is worse than guessing (20 %).",
+        (None, None): "(35–41); guessing gets 20 %, and 742 covers are too few to tell which is better.",
     }
-    for (p, gain), end in ends.items():
-        assert verdict(told(p, gain), artists="apart").endswith(end)
+    for (low, high), end in ends.items():
+        assert verdict(told(low=low, high=high), artists="apart").endswith(end)
 
 
 def test_verdict_says_when_the_colours_do_as_well() -> None:
     found = told()
-    close = {"accuracy": figure(0.36, 0.33, 0.39), "difference": figure(0.02, -0.01, 0.05), "p": 0.2}
-    found["baselines"] = found["baselines"] | {"color": close}
-    assert verdict(found, artists="apart").endswith(
-        "guessing gets 20 %. The colours alone get 36 %; 742 covers are too few to say which is better."
-    )
+    for high, end in (
+        (0.07, "; 742 covers are too few to say which is better."),
+        (0.05, ", which is as good, give or take 5 points."),
+    ):
+        close = {"accuracy": figure(0.36, 0.33, 0.39), "difference": figure(0.02, -0.01, high), "p": 0.2}
+        found["baselines"] = found["baselines"] | {"color": close}
+        assert verdict(found, artists="apart").endswith(f"guessing gets 20 %. The colours alone get 36 %{end}")
 
 
 def test_verdict_on_one_genre_against_the_rest() -> None:
@@ -387,7 +467,7 @@ def test_verdict_is_not_dazzled_by_a_rare_genre() -> None:
     rare = told_of_two(accuracy=figure(0.974, 0.962, 0.985), baselines={"commonest": usual, "share": usual})
     assert verdict(rare, artists="apart").endswith(
         "Its answer is right 97.4 % of the time (96.2–98.5); always giving the commoner answer is right 97.2 % of the "
-        "time, and 742 covers are too few to tell the two apart."
+        "time, which is as good, give or take 5 points."
     )
 
 
@@ -403,8 +483,11 @@ def test_verdict_on_a_genre_never_named_or_never_there() -> None:
 
 
 def test_verdict_on_an_order_no_better_than_chance() -> None:
-    assert "(47–55; ROC AUC), which is no better than guessing (50 %) as far as 742 covers can tell." in verdict(
-        told_of_two(roc_auc=figure(0.51, 0.47, 0.55)), artists="apart"
+    assert "(47–54; ROC AUC), which is no better than guessing (50 %), give or take 5 points." in verdict(
+        told_of_two(roc_auc=figure(0.51, 0.47, 0.54)), artists="apart"
+    )
+    assert "(44–58; ROC AUC); guessing gets 50 %, and 742 covers are too few to tell which is better." in verdict(
+        told_of_two(roc_auc=figure(0.51, 0.44, 0.58)), artists="apart"
     )
     assert "which is worse than guessing (50 %)" in verdict(
         told_of_two(roc_auc=figure(0.4, 0.37, 0.45)), artists="apart"

@@ -33,9 +33,10 @@ def answers(n: int, *, right: bool, seed: int = 0) -> dict[str, dict[str, Any]]:
 
 
 def test_answers_that_are_all_right_are_measured_as_such():
-    found = make_model.measured([answers(60, right=True), answers(60, right=True, seed=1)], GENRES, resamples=50)
+    found = make_model.measured([answers(60, right=True), answers(60, right=True, seed=1)], GENRES)
     assert found["five_genres"]["genres"] == ["folk", "rock"]
-    assert found["five_genres"]["accuracy"] == {"value": 1.0, "low": 1.0, "high": 1.0}
+    assert (found["five_genres"]["accuracy"]["value"], found["five_genres"]["accuracy"]["high"]) == (1, 1)
+    assert 0.9 < found["five_genres"]["accuracy"]["low"] < 1
     assert found["five_genres"]["answers"] == 2 * 54, "covers of several genres have no single right answer"
     assert set(found["collections"]["five"]["genres"]) == {"folk", "rock"}, "house is unknown there"
     assert set(found["collections"]["styles"]["genres"]) == set(GENRES)
@@ -43,7 +44,7 @@ def test_answers_that_are_all_right_are_measured_as_such():
 
 
 def test_answers_by_chance_are_measured_as_such():
-    found = make_model.measured([answers(400, right=False, seed=seed) for seed in range(3)], GENRES, resamples=200)
+    found = make_model.measured([answers(400, right=False, seed=seed) for seed in range(3)], GENRES)
     for figure, chance in (
         (found["five_genres"]["accuracy"], 0.5),
         (found["collections"]["styles"]["roc_auc_macro"], 0.5),

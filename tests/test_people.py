@@ -22,6 +22,7 @@ from sleevenotes.covers.files import write_json
 from sleevenotes.errors import DatasetError, EvaluationError
 from sleevenotes.judge import people as p, players as q
 from sleevenotes.judge.evaluation import evaluate
+from sleevenotes.judge.intervals import TEST, paired_test
 from sleevenotes.judge.proportions import holm
 from sleevenotes.learn.model import Model
 from sleevenotes.publish.people import table
@@ -103,20 +104,21 @@ def test_alpha_of_no_table_is_refused():
 
 
 @laws
-@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 1)), min_size=2, max_size=40), st.integers(0, 9))
-def test_an_interval_holds_the_share_and_lies_within_0_and_1(answers: list[tuple[int, int]], seed: int):
+@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 1)), min_size=2, max_size=40))
+def test_an_interval_holds_the_share_and_lies_within_0_and_1(answers: list[tuple[int, int]]):
     players, right = np.array(answers).T
-    weights = q.resampled_players(players, np.arange(len(players)), resamples=400, seed=seed)
-    figure = q.rate(right, weights)
+    figure = q.rate(right, players, np.arange(len(players)))
     assert figure["value"] == pytest.approx(right.mean())
-    spread = weights @ right / weights.sum(axis=1)
-    assert spread.min() - 1e-12 <= figure["low"] <= figure["high"] <= spread.max() + 1e-12
+    few = len(right) < 10 or 1 < len(set(players)) < 5
+    assert figure.get("too_few", False) == few
+    assert few or 0 <= figure["low"] <= figure["value"] <= figure["high"] <= 1
+    assert few or figure["low"] < figure["high"]
 
 
 def test_players_who_differ_make_the_interval_wider_than_covers_alone():
     players, right = np.repeat(np.arange(10), 20), np.repeat(np.arange(10) % 2, 20)
-    by_player = q.rate(right, q.resampled_players(players, np.arange(200)))
-    by_cover = q.rate(right, q.resampled_players(np.zeros(200, int), np.arange(200)))
+    by_player = q.rate(right, players, np.arange(200))
+    by_cover = q.rate(right, np.zeros(200, int), np.arange(200))
     assert by_player["high"] - by_player["low"] > 3 * (by_cover["high"] - by_cover["low"])
 
 
@@ -141,10 +143,10 @@ def test_the_interval_of_a_difference_holds_it_about_as_often_as_it_says():
     assert 0.92 <= np.mean(held) <= 0.995
 
 
-def test_one_player_is_compared_by_mcnemar_and_several_by_an_interval():
+def test_one_player_is_compared_over_covers_and_several_over_both():
     people, model = [1] * 8 + [0] * 2, [0] * 8 + [1] * 2
-    alone = q.paired(people, model, [0] * 10, covers=range(10))
-    assert (alone.test, round(alone.p, 4), alone.difference) == ("mcnemar", 0.1094, pytest.approx(0.6))
+    alone = q.paired(people * 3, model * 3, [0] * 30, covers=range(30))
+    assert alone == paired_test(people * 3, model * 3, range(30))
     several = q.paired(people, model, range(10), covers=range(10))
     expected = stats.ttest_1samp(np.array(people) - model, 0)
     assert (several.test, several.p) == (q.TWO_WAY, pytest.approx(expected.pvalue))
@@ -152,23 +154,33 @@ def test_one_player_is_compared_by_mcnemar_and_several_by_an_interval():
     assert (several.low, several.high) == (pytest.approx(max(-1, ends.low)), pytest.approx(min(1, ends.high)))
 
 
-def test_where_nothing_varies_no_interval_is_told_and_p_is_that_of_coins_that_fall_alike():
-    found = q.paired([1] * 6, [0] * 6, range(6), covers=[0, 1, 2, 3, 4, 4])
-    assert (found.difference, found.p) == (1, 2 / 2**5)
-    assert np.isnan([found.low, found.high]).all()
-    level = q.paired([1] * 6, [1] * 6, range(6), covers=range(6))
-    assert (level.difference, level.p) == (0, 1)
+@pytest.mark.parametrize("people", [[1] * 6, [0] * 6])
+def test_where_nothing_varies_there_is_neither_interval_nor_p(people: list[int]):
+    found = q.paired(people, [0] * 6, range(6), covers=[0, 1, 2, 3, 4, 4])
+    assert found.difference == people[0]
+    assert np.isnan([found.low, found.high, found.p]).all()
+
+
+@laws
+@given(st.integers(0, 999), st.integers(2, 12), st.floats(-1, 1))
+def test_p_and_interval_of_people_and_a_model_never_disagree(seed: int, players: int, ahead: float):
+    rng = np.random.default_rng(seed)
+    who, what = np.repeat(np.arange(players), 8), rng.integers(40, size=8 * players)
+    people, model = (rng.normal(size=(2, 8 * players)) + np.array([[ahead], [0]]) > 0).astype(float)
+    found = q.paired(people, model, who, covers=what)
+    assert np.isnan(found.p) == np.isnan(found.low) == (found.student is None)
+    assert found.student is None or (found.p < 0.05) == (found.low > 0 or found.high < 0)
 
 
 def test_of_one_cover_nothing_is_told_of_others_however_many_players_saw_it():
     found = q.paired([1] * 29 + [0], [0] * 30, range(30), covers=[0] * 30)
-    assert (found.p, found.difference) == (1, pytest.approx(29 / 30))
-    assert np.isnan([found.low, found.high]).all()
+    assert found.difference == pytest.approx(29 / 30)
+    assert np.isnan([found.low, found.high, found.p]).all()
 
 
 def test_few_covers_make_a_difference_as_unsure_as_few_players_do():
     rng = np.random.default_rng(0)
-    gain, players, covers = rng.normal(0.4, 1, 60), np.repeat(np.arange(20), 3), np.tile(np.arange(3), 20)
+    gain, players, covers = rng.normal(0.4, 1, 60), np.repeat(np.arange(10), 6), np.tile(np.arange(6), 10)
     one, two = (q.paired(gain, np.zeros(60), who, covers=what) for who, what in ((players, covers), (covers, players)))
     assert (one.p, one.low, one.high) == (pytest.approx(two.p), pytest.approx(two.low), pytest.approx(two.high))
 
@@ -220,10 +232,7 @@ def test_a_game_is_told_as_its_answers_were(copied: Dataset):
     assert (table_of.sum(), np.trace(table_of)) == (60, 48)
     assert sum(row["recall"]["value"] * row["n"] for row in told["per_genre"].values()) == pytest.approx(48)
     assert told["alpha"]["covers"] == 25
-    assert told["notes"] == [
-        "There are only 6 players; intervals from fewer than 30 are somewhat too narrow.",
-        "Only 25 covers were seen by two or more: alpha's interval promises too much.",
-    ]
+    assert told["notes"] == ["Two or more players saw only 25 covers: an interval of alpha takes 30."]
     assert told == json.loads(json.dumps(told, allow_nan=False))
 
 
@@ -243,7 +252,9 @@ def test_the_more_models_are_compared_the_surer_each_has_to_be(copied: Dataset):
         assert model["p_holm"] == pytest.approx(3 * one["p"])
         assert model["words"].startswith(f"Can't tell people from {model['model']}: people are ahead by 20 points (")
         assert f"; p = {model['p_holm']:.2g} after Holm over 4 pairs), on 60 answers" in model["words"]
-    assert told["intervals"]["correction"] == "Holm, over people and each model, and people and guessing"
+    assert told["intervals"]["correction"].startswith("Holm, over people and each model, and people and guessing")
+    for row in told["models"]:  # the interval is widened as p is
+        assert row["difference"]["low"] <= 0 <= row["difference"]["high"]
 
 
 def test_an_evaluation_that_is_given_twice_is_refused(copied: Dataset, color_model: Model, tmp_path: Path):
@@ -258,7 +269,7 @@ def test_a_model_that_met_one_of_several_players_has_the_interval_of_one(copied:
     game_of(copied, [list(rows_of(copied, good, bad, start)) for start in (0, 5)])
     game_of(copied, [list(rows_of(copied, good, bad, 20))], nickname="Cy", model="another")
     model = p.people(copied, resamples=200).told["models"][1]
-    assert (model["model"], model["players"], model["test"]) == ("another", 1, "mcnemar")
+    assert (model["model"], model["players"], model["test"]) == ("another", 1, TEST)
     assert model["people"]["low"] < 0.6 < model["people"]["high"]
 
 
@@ -269,8 +280,8 @@ def test_a_genre_that_one_of_several_players_saw_has_no_interval(copied: Dataset
         copied, [[(at, "folk", "folk") for at in (*folk[:2], *jazz[:2])], [(at, "jazz", "folk") for at in jazz[2:4]]]
     )
     told = p.people(copied, resamples=200).told["per_genre"]
-    assert told["folk"]["recall"] == {"value": 1, "low": None, "high": None}
-    assert told["jazz"]["recall"]["low"] == 0 < 1 == told["jazz"]["recall"]["high"]
+    assert told["folk"]["recall"] == {"value": 1, "low": None, "high": None, "too_few": True}
+    assert told["jazz"]["recall"]["too_few"] is True
 
 
 def test_one_answer_about_one_cover_is_told_as_one(copied: Dataset):
@@ -278,7 +289,7 @@ def test_one_answer_about_one_cover_is_told_as_one(copied: Dataset):
     told = p.people(copied, resamples=200).told
     assert told["words"][0].startswith("2 players gave 2 answers about 1 cover: 100 %")
     assert told["models"][0]["words"] == (
-        "Can't tell people from color: level (p = 1 after Holm over 2 pairs), on 2 answers about the same 1 cover."
+        "Can't tell people from color: level (too few answers), on 2 answers about the same 1 cover."
     )
     assert not any("1 covers" in note for note in told["notes"])
 
@@ -288,15 +299,17 @@ def test_a_few_players_are_never_said_to_be_better(copied: Dataset):
     told = p.people(copied, resamples=200).told
     assert told["models"][0]["better"] is None
     assert told["models"][0]["words"].startswith("Can't tell people from color: people are ahead by 100 points")
-    assert "Only 2 players: intervals from fewer than 5 are not to be trusted." in told["notes"]
+    assert "Only 2 players: intervals take 5 or more." in told["notes"]
 
 
 def test_one_player_alone_is_said_to_be_one(copied: Dataset):
     game_of(copied, [list(rows_of(copied, [True] * 10, [False] * 10))])
     told = p.people(copied, resamples=200).told
-    assert told["words"][0].startswith("One player gave 10 answers about 10 covers: 100 % (100 to 100) are right")
-    assert told["models"][0]["test"] == "mcnemar"
-    assert told["models"][0]["words"].startswith("The one player is better than color by 100 points")
+    assert told["words"][0].startswith("One player gave 10 answers about 10 covers: 100 % (69 to 100) are right")
+    assert told["models"][0]["test"] == TEST
+    assert told["models"][0]["words"].startswith(
+        "Can't tell the one player from color: the one player is ahead by 100 points (too few answers), on 10 answers"
+    )
     assert told["alpha"] == {"value": None, "low": None, "high": None, "covers": 0, "answers": 0}
     assert told["notes"][0].startswith("One player has played alone")
 
@@ -361,10 +374,10 @@ def test_the_verb_prints_a_table_and_words_and_writes_both_files(copied: Dataset
     game_of(copied, [list(rows_of(copied, [True] * 6 + [False] * 4, [False] * 10, start)) for start in (0, 5)])
     said = sleevenotes("people", copied.folder, "-o", tmp_path / "out", "--resamples", 200)
     assert said.code == 0, said.err
-    assert re.search(r"^people +0\.600 +0\.600 to 0\.600 +20$", said.out, re.MULTILINE)
-    assert re.search(r"^color +0\.000 .* 20 +\+0\.600 \(", said.out, re.MULTILINE)
+    assert re.search(r"^people +0\.600 +too few answers +20$", said.out, re.MULTILINE)
+    assert re.search(r"^color +0\.000 .* 20 +\+0\.600 \(too few answers\)", said.out, re.MULTILINE)
     assert "2 players gave 20 answers about 15 covers: 60 %" in said.out
-    assert "not to be trusted" in said.out
+    assert "Only 2 players: intervals take 5 or more." in said.out
     told = json.loads((tmp_path / "out" / "people.json").read_text(encoding="utf-8"))
     assert told["words"][0] in said.out
     with (tmp_path / "out" / "people.csv").open(encoding="utf-8", newline="") as file:

@@ -37,7 +37,7 @@ from sleevenotes.studies.prog.study import Settings, run
 from training_for_tests import TINY_PX, quickly, tiny_network
 
 PATHS = {"prog": (100, 90), "others": (150, 60)}  # size in px and quality of the JPEG: what tells the collections apart
-TINY = ProgQuick(covers=200, resamples=100, epochs=20)
+TINY = ProgQuick(covers=200, epochs=20)
 
 few_covers = pytest.mark.filterwarnings("ignore::sleevenotes.errors.SleevenotesWarning")
 

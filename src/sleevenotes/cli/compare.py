@@ -33,7 +33,7 @@ def compare(
     ] = "",
     against: Annotated[str, typer.Option(metavar="NAME", help="Compare this model with each other one only.")] = "",
     folds: Annotated[bool, typer.Option("--folds", help="Compare the answers pooled over folds.")] = False,
-    resamples: Annotated[int, typer.Option(min=100, help="Of the bootstrap over groups.")] = 2000,
+    resamples: Annotated[int, typer.Option(min=100, help="Bootstrap resamples for calibration errors.")] = 2000,
     seed: SeedOption = 0,
 ) -> None:
     """Set models side by side on the same covers, and say which is better, by how much, and which can't be told apart.

@@ -73,6 +73,7 @@ def train(
         f"{trained.name} is in {out}: {trained.task}, {len(trained.genres)} genres",
         f"{found['valid_hit_rate']:.1%} of the {found['n']:,} covers {where} are named right; its settings were "
         "chosen there, so `evaluate` tells what to expect",
+        *(f"Note: {note}" for note in found.get("notes", ())),
     )
 
 
@@ -85,7 +86,7 @@ def evaluate(
     ] = None,
     split: Annotated[str, typer.Option(help="train, valid, test, or all for a foreign dataset.")] = "test",
     folds: Annotated[int, typer.Option(min=0, help="Also train so many times anew, and pool the answers.")] = 0,
-    resamples: Annotated[int, typer.Option(min=100, help="Of the bootstrap over groups.")] = 2000,
+    resamples: Annotated[int, typer.Option(min=100, help="Bootstrap resamples for calibration errors.")] = 2000,
     max_risk: MeasuredRiskOption = None,
     coverage: Annotated[
         float | None,
@@ -163,7 +164,11 @@ def curve(
     with replacing(out / "curve.svg") as partial:
         partial.write_text(figure, encoding="utf-8")
     rows = [
-        (f"{point['covers']:,}", f"{point['value']:.3f}", f"{point['low']:.3f} to {point['high']:.3f}")
+        (
+            f"{point['covers']:,}",
+            f"{point['value']:.3f}",
+            "too few covers" if point["low"] is None else f"{point['low']:.3f} to {point['high']:.3f}",
+        )
         for point in points
     ]
     print_table(("covers in train", metric, "95 % interval"), rows)

@@ -22,7 +22,7 @@ def people(
         list[Path] | None,
         typer.Option(metavar="FOLDER", help="Set this model beside people, too: what `evaluate` wrote (repeatable)."),
     ] = None,
-    resamples: Annotated[int, typer.Option(min=100, help="Of the bootstrap over players and covers.")] = 2000,
+    resamples: Annotated[int, typer.Option(min=100, help="Bootstrap resamples for agreement (alpha).")] = 2000,
     seed: SeedOption = 0,
 ) -> None:
     """Say how good people were in the game, how far they agree, and how they stand beside each model.

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from sleevenotes.judge import metrics
+from sleevenotes.judge.intervals import TOO_FEW, places_apart
 from sleevenotes.judge.metrics import Floats
 from sleevenotes.judge.rulers import Answers, Figure, Measured, Ruler, plain
 from sleevenotes.learn import conformal
@@ -27,10 +28,11 @@ def surest(ruler: Ruler, answers: Answers) -> dict[str, Figure]:
     """
     right, risk = metrics.likeliest_right(ruler.truth, answers.proba), _risk(answers)
     parts = {"surest_fifth": 0.2, "surest_half": 0.5}
-    ends = _curve(ruler, right, risk, tuple(parts.values()))
-    figures = {name: ruler.figure(_part(ends, at)) for at, name in enumerate(parts)}
+    curve = _curve(ruler, right, risk, tuple(parts.values()))
+    known = ~np.isnan(right)
+    figures = {name: ruler.part(_at_share(curve, at), parts[name] * known.sum()) for at, name in enumerate(parts)}
     area = ruler.measure(lambda _truth, right, *weights: metrics.area_under_risk(right, risk, *weights), right)
-    return figures | {"aurc": ruler.figure(area)}
+    return figures | {"aurc": ruler.figure(area, within=known)}
 
 
 def abstention(ruler: Ruler, answers: Answers, max_risk: float | None) -> dict[str, Any]:
@@ -53,7 +55,7 @@ def abstention(ruler: Ruler, answers: Answers, max_risk: float | None) -> dict[s
             "answered": share,
             "risk": plain(limits[at]),
             "promised": plain(promised[at]),
-            **ruler.figure(_part(wrong, at)),
+            **ruler.part(_at_share(wrong, at), share * known.sum()),
         }
         for at, share in enumerate(SHARES)
     ]
@@ -75,7 +77,7 @@ def sets(ruler: Ruler, answers: Answers, genres: Sequence[str], coverage: float 
     held = conformal.holds(inside, ruler.truth.astype(np.int64))
     many = ruler.truth.ndim == 2
     own = ruler.truth == 1 if many else ruler.truth[:, None] == np.arange(len(genres))
-    achieved, size = ruler.average(held), ruler.average(inside.sum(axis=1).astype(np.float64))
+    achieved, size = ruler.share(held), ruler.mean(inside.sum(axis=1).astype(np.float64), scale="plain")
     what = "all genres" if many else "the genre"
     words = f"Sets that were to hold {what} of {100 * coverage:g} of 100 covers hold {'them' if many else 'it'} on "
     words += f"{_percent(achieved)}, with {_number(size)} of {len(genres)} genres in them on average."
@@ -85,7 +87,7 @@ def sets(ruler: Ruler, answers: Answers, genres: Sequence[str], coverage: float 
         "achieved": achieved,
         "size": size,
         "by_genre": {
-            genre: ruler.average(np.where(own[:, g], inside[:, g].astype(np.float64), np.nan))
+            genre: ruler.share(np.where(own[:, g], inside[:, g].astype(np.float64), np.nan))
             for g, genre in enumerate(genres)
         },
         "words": words,
@@ -98,13 +100,13 @@ def _risk(answers: Answers) -> Floats:
 
 
 def _curve(ruler: Ruler, scores: Floats, risk: Floats, shares: Sequence[float]) -> Measured:
-    """Return the mean score among the surest of each share, (S,), and in each resample, (B, S)."""
+    """Return the mean score among the surest of each share, (S,), and without each group, (B, S)."""
     metric = partial(metrics.among_surest, shares=shares)
     return ruler.measure(lambda _truth, scores, *weights: metric(scores, risk, *weights), scores)
 
 
-def _part(measured: Measured, at: int) -> Measured:
-    return Measured(measured.value[at], measured.spread[:, at])
+def _at_share(measured: Measured, at: int) -> Measured:
+    return Measured(measured.value[at], measured.left_out[:, at])
 
 
 def _at(ruler: Ruler, right: Floats, risk: Floats, max_risk: float) -> dict[str, Any]:
@@ -113,9 +115,9 @@ def _at(ruler: Ruler, right: Floats, risk: Floats, max_risk: float) -> dict[str,
     given = known & answered
     return {
         "max_risk": max_risk,
-        "answered": ruler.average(np.where(known, answered.astype(np.float64), np.nan)),
+        "answered": ruler.share(np.where(known, answered.astype(np.float64), np.nan)),
         "promised": plain(risk[given].mean()) if given.any() else None,
-        "wrong": ruler.average(np.where(given, 1 - right, np.nan)),
+        "wrong": ruler.share(np.where(given, 1 - right, np.nan)),
     }
 
 
@@ -135,14 +137,17 @@ def _words_of_risk(rows: Sequence[dict[str, Any]], at: dict[str, Any] | None) ->
 
 
 def _percent(figure: dict[str, Any]) -> str:
-    """Return "38 % (35–41)"."""
+    """Return "38 % (35–41)", or "38 % (too few covers)"."""
     if figure["value"] is None:
         return "an unknown share"
-    span = "" if figure["low"] is None else f" ({100 * figure['low']:.0f}–{100 * figure['high']:.0f})"
-    return f"{100 * figure['value']:.0f} %{span}"
+    low, high, span = figure["low"], figure["high"], TOO_FEW
+    if low is not None:
+        places = places_apart(low, high, 0)
+        span = f"{100 * low:.{places}f}–{100 * high:.{places}f}"
+    return f"{100 * figure['value']:.0f} % ({span})"
 
 
 def _number(figure: Figure) -> str:
     """Return "3.2 (3.1–3.4)"."""
-    span = "" if figure["low"] is None else f" ({figure['low']:.1f}–{figure['high']:.1f})"
-    return f"{figure['value']:.1f}{span}"
+    span = TOO_FEW if figure["low"] is None else f"{figure['low']:.1f}–{figure['high']:.1f}"
+    return f"{figure['value']:.1f} ({span})"

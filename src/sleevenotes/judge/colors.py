@@ -37,7 +37,6 @@ from sleevenotes.covers.images import encode
 from sleevenotes.covers.sampling import Sampling, sampled_pixels
 from sleevenotes.covers.tasks import Task
 from sleevenotes.errors import EvaluationError
-from sleevenotes.judge.resampling import interval
 from sleevenotes.learn.color import histogram
 from sleevenotes.learn.similarity import MEASURES, Floats, Measure, blocks, genre_sums, mean_of
 
@@ -215,8 +214,8 @@ def _figures(measure: Measure, exact: Floats, drawn: Floats) -> dict[str, Any]:
 
 
 def _spread(values: NDArray[Any]) -> dict[str, float]:
-    ends = interval(values)
-    return {"value": float(values.mean()), "low": ends.low, "high": ends.high}
+    low, high = np.quantile(values, (0.025, 0.975)).tolist()
+    return {"value": float(values.mean()), "low": low, "high": high}
 
 
 # -------------------------------------------------------------------------------- palettes and mean covers

@@ -7,16 +7,12 @@ evaluation, or a set of them (trainings with other seeds, on other splits): then
 the first of the other, and so on, and the covers of all are pooled. A cover that is in the test of two seeds counts in
 both, and its group is drawn, or swapped, as a whole.
 
-Intervals
----------
-The bootstrap over groups (`sleevenotes.judge.resampling`), with the same resamples for all models.
-
-Tests
------
-If two models do not differ, their answers about a group of covers might as well be swapped. Where a figure is a mean
-over covers (accuracy, log loss, …) that is `sleevenotes.judge.resampling.paired_test`, which takes the exact test of
-McNemar where each cover is a group of its own; for the others `swap_test` works the figure out anew for each way to
-swap. All p of one figure are corrected by Holm's method for how many pairs there are.
+Intervals and tests
+-------------------
+Both come from one procedure (`sleevenotes.judge.intervals`): Student's t over groups, of a difference of scores where a
+figure is a mean over covers, and by a jackknife over groups for all others (by a bootstrap for the calibration error).
+Each p of one figure is corrected by Holm's method for how many pairs there are, and the interval beside it is widened
+likewise: it excludes 0 if and only if the corrected p is below 0.05.
 """
 
 from __future__ import annotations
@@ -33,16 +29,25 @@ from numpy.typing import ArrayLike, NDArray
 
 from sleevenotes.errors import EvaluationError, SleevenotesWarning, did_you_mean
 from sleevenotes.judge import metrics, resampling
-from sleevenotes.judge.figures import SIGNIFICANT
+from sleevenotes.judge.figures import METHOD
+from sleevenotes.judge.intervals import (
+    FEWEST_COVERS,
+    FEWEST_FOR_GENRES,
+    FEWEST_FOR_LOSSES,
+    SIGNIFICANT,
+    TEST,
+    TOO_FEW,
+    Scale,
+    Student,
+    clipped,
+    doubts,
+    level_after,
+    paired_test,
+)
 from sleevenotes.judge.metrics import Floats
 from sleevenotes.judge.proportions import holm
 from sleevenotes.judge.recorded import Common, Evaluations, common_answers, read_sets
-from sleevenotes.judge.rulers import Figure
-
-ENOUGH_HITS = 50  # ways to swap as far apart as the one seen, after which no more are tried
-DRAWS = 2000
-DRAWS_A_PAIR = 100  # so that Holm's correction can leave a p below 0.05
-_STEP = 250
+from sleevenotes.judge.rulers import Answers, Figure, Ruler, plain
 
 Progress = Callable[[int, int], None]
 Metric = Callable[..., Floats]  # of truth, proba and weights
@@ -55,17 +60,21 @@ class Difference:
     Attributes
     ----------
     value, low, high
-        The first model's figure less the second's, and its 95 % interval; None where it can't be told.
+        The first model's figure less the second's, and its interval; None if covers are too few. The interval is of
+        95 % for one pair, and of more where p is corrected for several: it excludes 0 if and only if ``p_holm`` is
+        below 0.05.
     p
         How often two models that do not differ would come out at least as far apart.
     p_holm
         That p after Holm's correction for all pairs.
     test
-        ``"mcnemar"``, ``"permutation"`` or ``"swap"``.
+        Where the error of Student's t is from: ``"t over groups"``, ``"jackknife"`` or ``"bootstrap"``.
     better
         The name of the model that is better, or None where they can't be told apart.
     words
         All that in a sentence.
+    too_few
+        Whether there is neither interval nor p, as covers are too few.
     """
 
     value: float | None
@@ -76,6 +85,7 @@ class Difference:
     test: str
     better: str | None
     words: str
+    too_few: bool = False
 
 
 @dataclass(frozen=True)
@@ -156,9 +166,9 @@ class Measure(NamedTuple):
     metric
         Of truth, proba and weights.
     scores
-        Of truth and proba: what the metric is the mean of, (n,); None where it is no mean over covers.
-    by_order
-        Whether only the order of the covers matters, not the probas themselves.
+        Of truth and proba: the scores from 0 to 1 that the metric is the mean of, (n,); None if it is none.
+    fewest
+        Of how few covers there is no interval.
     less
         Whether less is better.
     unit
@@ -168,14 +178,9 @@ class Measure(NamedTuple):
     title: str
     metric: Metric
     scores: Callable[..., Floats] | None = None
-    by_order: bool = False
+    fewest: int = FEWEST_FOR_GENRES
     less: bool = False
     unit: str = ""
-
-
-def _of_each(metric: Metric, truth: NDArray[np.int64], proba: Floats) -> Floats:
-    """Return a mean over covers for each cover alone, (n,)."""
-    return np.array([float(metric(truth[at : at + 1], proba[at : at + 1])) for at in range(len(truth))])
 
 
 def _asked(metric: Metric, *given: Any) -> Floats:
@@ -188,24 +193,25 @@ def _macro(metric: Metric, *given: Any) -> Floats:
     return metrics.over_genres(metric(*given))
 
 
-_ACCURACY = Measure("accuracy", metrics.accuracy, metrics.correct, unit="points")
+_ACCURACY = Measure("accuracy", metrics.accuracy, metrics.correct, FEWEST_COVERS, unit="points")
 _OF_ALL: dict[str, Measure] = {
-    "log_loss": Measure("log loss", metrics.log_loss, partial(_of_each, metrics.log_loss), less=True),
-    "brier": Measure("Brier score", metrics.brier, partial(_of_each, metrics.brier), less=True),
+    "log_loss": Measure("log loss", metrics.log_loss, fewest=FEWEST_FOR_LOSSES, less=True),
+    "brier": Measure("Brier score", metrics.brier, fewest=FEWEST_FOR_LOSSES, less=True),
     "ece": Measure("calibration error", metrics.calibration_error, less=True),
 }
 _OF_TWO: dict[str, Measure] = {
-    "roc_auc": Measure("ROC AUC", partial(_asked, metrics.roc_auc), by_order=True),
-    "average_precision": Measure("average precision", partial(_asked, metrics.average_precision), by_order=True),
+    "roc_auc": Measure("ROC AUC", partial(_asked, metrics.roc_auc)),
+    "average_precision": Measure("average precision", partial(_asked, metrics.average_precision)),
     "accuracy": _ACCURACY,
 }
 _OF_MANY: dict[str, Measure] = {
-    "roc_auc_macro": Measure("mean ROC AUC", partial(_macro, metrics.roc_auc), by_order=True),
-    "average_precision_macro": Measure(
-        "mean average precision", partial(_macro, metrics.average_precision), by_order=True
-    ),
+    "roc_auc_macro": Measure("mean ROC AUC", partial(_macro, metrics.roc_auc)),
+    "average_precision_macro": Measure("mean average precision", partial(_macro, metrics.average_precision)),
     "label_ranking_ap": Measure(
-        "label-ranking average precision", metrics.label_ranking_average_precision, metrics.ranking_precision
+        "label-ranking average precision",
+        metrics.label_ranking_average_precision,
+        metrics.ranking_precision,
+        FEWEST_COVERS,
     ),
 }
 MEASURES: dict[str, dict[str, Measure]] = {
@@ -260,14 +266,14 @@ def compare(
     if against and against not in sets:
         known = f"One of {', '.join(sets)}"
         raise EvaluationError(f"against '{against}'", "no model of that name", known, did_you_mean(against, list(sets)))
-    doubt = resampling.doubts(common.groups)
+    doubt = doubts(common.groups)
     notes = [*common.notes, *filter(None, [doubt])]
     for note in notes:
         warnings.warn(f"compare: {note}", SleevenotesWarning, stacklevel=2)
-    ruler = _Ruler.of(common, measures, resamples, seed)
+    table = _Table.of(common, measures, resamples, seed)
     standings = sorted(
         (
-            Standing(name, tuple(str(one.path) for one in members), ruler.figures(name))
+            Standing(name, tuple(str(one.path) for one in members), table.figures(name))
             for name, members in sets.items()
         ),
         key=lambda standing: _rank(standing, measures),
@@ -281,7 +287,7 @@ def compare(
         sets=len(standings[0].evaluations),
         main=next(iter(measures)),
         models=tuple(standings),
-        pairs=tuple(ruler.pairs(chosen, progress)),
+        pairs=tuple(table.pairs(chosen, progress)),
         notes=tuple(notes),
         method=_method(folds, resamples, seed),
     )
@@ -306,9 +312,9 @@ def _rank(standing: Standing, measures: Mapping[str, Measure]) -> float:
 def _method(folds: bool, resamples: int, seed: int) -> dict[str, Any]:
     return {
         "answers": "pooled over folds" if folds else "of one split each",
-        "intervals": "bootstrap over groups, percentile, the same resamples for all models",
-        "tests": "answers swapped by whole groups; McNemar's exact test where each cover is a group",
-        "correction": "Holm, over the pairs, each figure by itself",
+        "intervals": METHOD["method"],
+        "tests": "Student's t over groups, the same as the interval of a difference",
+        "correction": "Holm, over the pairs, each figure by itself, of p and of the interval",
         "level": resampling.LEVEL,
         "resamples": resamples,
         "seed": seed,
@@ -316,84 +322,93 @@ def _method(folds: bool, resamples: int, seed: int) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class _Ruler:
-    """Measures all models on the same covers with the same resamples: `weights` (B, n), or None for one group."""
+class _Table:
+    """What all models get on the same covers, and how they differ."""
 
     common: Common
     measures: Mapping[str, Measure]
-    weights: NDArray[np.unsignedinteger[Any]] | None
-    seed: int
-    measured: dict[tuple[str, str], tuple[float, Floats]]  # of a model and a figure: its value, and of each resample
+    ruler: Ruler
 
     @classmethod
-    def of(cls, common: Common, measures: Mapping[str, Measure], resamples: int, seed: int) -> _Ruler:
-        several = len(set(common.groups)) > 1
-        weights = resampling.group_weights(common.groups, resamples, seed) if several else None
-        measured = {}
-        for name, proba in common.probas.items():
-            for key, measure in measures.items():
-                spread = np.array([np.nan])
-                if weights is not None:
-                    spread = measure.metric(common.truth, proba, weights)
-                measured[name, key] = float(measure.metric(common.truth, proba)), spread
-        return cls(common, measures, weights, seed, measured)
+    def of(cls, common: Common, measures: Mapping[str, Measure], resamples: int, seed: int) -> _Table:
+        return cls(common, measures, Ruler.of(common.truth, common.groups, resamples=resamples, seed=seed))
 
     def figures(self, name: str) -> dict[str, Figure]:
         """Return a model's figures."""
-        return {key: self._figure(*self.measured[name, key], calibration=key == "ece") for key in self.measures}
+        return {key: self._figure(key, measure, self.common.probas[name]) for key, measure in self.measures.items()}
+
+    def _figure(self, key: str, measure: Measure, proba: Floats) -> Figure:
+        if key == "ece":
+            return self.ruler.gap(measure.metric, proba)
+        if measure.scores is not None:
+            return self.ruler.average(measure.scores(self.common.truth, proba), fewest=measure.fewest)
+        scale: Scale = "loss" if measure.less else "fraction"
+        return self.ruler.figure(self.ruler.measure(measure.metric, proba), fewest=measure.fewest, scale=scale)
 
     def pairs(self, chosen: Sequence[tuple[str, str]], progress: Progress | None) -> Iterator[Pair]:
-        """Give what differs between models, once all p are there to be corrected."""
-        draws = max(DRAWS, DRAWS_A_PAIR * len(chosen))
-        tests: dict[str, list[tuple[float | None, str]]] = {key: [] for key in self.measures}
-        for done, pair in enumerate(chosen):
-            for key in self.measures:
-                tests[key].append(self._test(key, pair, draws))
+        """Compare all pairs by all figures, and correct the p of each figure for their number."""
+        found = []
+        for at, pair in enumerate(chosen):
+            one, two = (self.common.probas[name] for name in pair)
+            found.append(_differences(self.ruler, self.common.truth, (one, two), self.measures))
             if progress:
-                progress(done + 1, len(chosen))
-        corrected = {key: _corrected([p for p, _ in tests[key]]) for key in tests}
-        for at, (first, second) in enumerate(chosen):
-            told = {}
-            for key in self.measures:
-                p, test = tests[key][at]
-                told[key] = self._difference(key, (first, second), (p, corrected[key][at], test), len(chosen))
-            yield Pair(first, second, told)
-
-    def _test(self, key: str, pair: tuple[str, str], draws: int) -> tuple[float | None, str]:
-        """Return p and the name of the test; no p where the figure of either can't be told."""
-        measure, truth, groups = self.measures[key], self.common.truth, self.common.groups
-        one, two = (self.common.probas[name] for name in pair)
-        if np.isnan([self.measured[name, key][0] for name in pair]).any():
-            return None, "none"
-        if measure.scores is not None:
-            scores = measure.scores(truth, one), measure.scores(truth, two)
-            result = resampling.paired_test(*scores, groups, weights=self.weights, seed=self.seed)
-            return result.p, result.test
-        if measure.by_order:
-            one, two = midranks(one), midranks(two)
-        return swap_test(measure.metric, truth, (one, two), groups, draws=draws, seed=self.seed), "swap"
+                progress(at + 1, len(chosen))
+        corrected = {key: _corrected([each[key] for each in found]) for key in self.measures}
+        for at, pair in enumerate(chosen):
+            told = {
+                key: self._difference(key, pair, found[at][key], corrected[key][at], len(chosen))
+                for key in self.measures
+            }
+            yield Pair(*pair, told)
 
     def _difference(
-        self, key: str, pair: tuple[str, str], tested: tuple[float | None, float | None, str], pairs: int
+        self, key: str, pair: tuple[str, str], student: Student | None, p_holm: float | None, pairs: int
     ) -> Difference:
-        (one, one_spread), (two, two_spread) = (self.measured[name, key] for name in pair)
-        figure = self._figure(one - two, one_spread - two_spread)
-        measure, (p, p_holm, test) = self.measures[key], tested
-        better = None
-        if p_holm is not None and p_holm < SIGNIFICANT and one != two:
-            better = pair[(one > two) == measure.less]
-        same = np.array_equal(self.common.probas[pair[0]], self.common.probas[pair[1]])
+        measure = self.measures[key]
+        one, two = (self.common.probas[name] for name in pair)
+        value = plain(measure.metric(self.common.truth, one) - measure.metric(self.common.truth, two))
+        low = high = p = better = None
+        if student is not None and p_holm is not None:
+            p = student.p
+            low, high = student.ends(level_after(p, p_holm, pairs))
+            if not measure.less:
+                low, high = clipped((low, high))
+            better = pair[(student.middle > 0) == measure.less] if p_holm < SIGNIFICANT else None
+        figure: Figure = {"value": value, "low": low, "high": high}
+        same = np.array_equal(one, two)
         words = _in_words(measure, pair, figure, (p_holm, pairs), better=better, same=same)
-        return Difference(figure["value"], figure["low"], figure["high"], p, p_holm, test, better, words)
-
-    def _figure(self, value: float, spread: Floats, *, calibration: bool = False) -> Figure:
-        ends = resampling.gap_interval(value, spread) if calibration else resampling.interval(spread)
-        numbers = {"value": value, "low": ends.low, "high": ends.high}
-        return {name: None if np.isnan(number) else float(number) for name, number in numbers.items()}
+        test = TEST if measure.scores is not None else "bootstrap" if key == "ece" else "jackknife"
+        few = value is not None and low is None and not same
+        return Difference(value, low, high, p, p_holm, test, better, words, few)
 
 
-def _corrected(ps: Sequence[float | None]) -> list[float | None]:
-    """Return ps after Holm's correction; what has none has no part in it."""
+def differences(
+    one: Answers, two: Answers, measures: Mapping[str, Measure], *, resamples: int = resampling.RESAMPLES
+) -> dict[str, Student | None]:
+    """Return by how much a model is above another in each figure, about the same covers; None if these are too few."""
+    ruler = Ruler.of(one.truth, one.groups, resamples=resamples)
+    return _differences(ruler, ruler.truth, (one.proba, two.proba), measures)
+
+
+def _differences(
+    ruler: Ruler, truth: NDArray[Any], probas: tuple[ArrayLike, ArrayLike], measures: Mapping[str, Measure]
+) -> dict[str, Student | None]:
+    found = {}
+    for key, measure in measures.items():
+        if measure.scores is not None:
+            one, two = (measure.scores(truth, proba) for proba in probas)
+            found[key] = paired_test(one, two, ruler.groups).student
+        elif key == "ece":
+            found[key] = ruler.gap_gain(measure.metric, *probas)
+        else:
+            first, second = (ruler.measure(measure.metric, proba) for proba in probas)
+            found[key] = ruler.gain(first, second, fewest=measure.fewest)
+    return found
+
+
+def _corrected(found: Sequence[Student | None]) -> list[float | None]:
+    """Return the p of differences after Holm's correction; what has none has no part in it."""
+    ps = [None if student is None else student.p for student in found]
     known = iter(holm([p for p in ps if p is not None]))
     return [None if p is None else next(known) for p in ps]
 
@@ -415,12 +430,14 @@ def _in_words(
     value, (p, pairs) = figure["value"], tested
     if same:
         return f"{first} and {second} give the very same answers."
-    if value is None or p is None:
+    if value is None:
         return f"Can't tell {first} from {second} by {measure.title}: it can't be worked out on these covers."
     ahead = (value < 0) == measure.less
     leader, other = (first, second) if ahead else (second, first)
     size = _size(measure, figure, turned=value < 0)
-    facts = f"({size[1]}{_p_words(p)}{f' after Holm over {pairs} pairs' if pairs > 1 else ''})"
+    facts = f"({TOO_FEW})"
+    if p is not None:
+        facts = f"({size[1]}{_p_words(p)}{f' after Holm over {pairs} pairs' if pairs > 1 else ''})"
     if better:
         what = f"{size[0]} points of {measure.title}" if measure.unit else f"{size[0]} in {measure.title}"
         return f"{leader} is better than {other} by {what} {facts}."
@@ -462,89 +479,3 @@ def _order_in_words(comparison: Comparison) -> str:
 
 def _listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-# -------------------------------------------------------------------------------- pure functions on arrays
-
-
-def midranks(proba: ArrayLike) -> Floats:
-    """Return each column's ranks as shares of its length, (n, K), 0 to 1; equal ones share the mean of their ranks.
-
-    What depends on the order of the covers alone is the same for ranks as for probas. But those of two models can be
-    exchanged where one is surer of everything than the other.
-
-    Examples
-    --------
-    >>> midranks([[0.1], [0.9], [0.9], [0.2]]).ravel().tolist()
-    [0.125, 0.75, 0.75, 0.375]
-    """
-    columns = np.asarray(proba, dtype=np.float64).T  # (K, n)
-    ranks = [
-        (np.searchsorted(each, column, side="left") + np.searchsorted(each, column, side="right")) / 2
-        for column, each in zip(columns, np.sort(columns, axis=1), strict=True)
-    ]
-    shares: Floats = np.stack(ranks, axis=1) / columns.shape[1]
-    return shares
-
-
-def swap_test(
-    metric: Metric,
-    truth: ArrayLike,
-    probas: tuple[ArrayLike, ArrayLike],
-    groups: ArrayLike,
-    *,
-    draws: int = DRAWS,
-    seed: int = 0,
-) -> float:
-    """Return the p of a figure that is no mean over covers: how often swapped answers are as far apart.
-
-    If two models do not differ, their answers about a group might as well be swapped. For each of ``draws`` random ways
-    to swap some groups the figure of both is worked out anew, and ``p = (1 + hits) / (1 + draws)``, hits being the
-    ways whose difference is at least as far from 0 as the one seen. After 50 hits no more ways are tried, as p is then
-    known well enough.
-
-    Parameters
-    ----------
-    metric
-        Of truth, proba and weights, (B, 2n); it may return nan for some of them, which are left out.
-    truth
-        (n,) or (n, K).
-    probas
-        Of the two models, each (n, K). For figures of order alone give their `midranks`.
-    groups
-        The group of each cover, (n,).
-    draws
-        How many ways at most.
-    seed
-        Of the random ways.
-
-    Notes
-    -----
-    All covers stand there twice, once with each model's answer, and a weight of 1 or 0 takes one of the two, so that
-    one call works out many ways. For the area under the curve this is the test of Bandos, Rockette and Gur, A
-    permutation test sensitive to differences in areas for comparing ROC curves from a paired design, Statistics in
-    Medicine 24 (2005); for the stop, Besag and Clifford, Sequential Monte Carlo p-values, Biometrika 78 (1991).
-
-    Examples
-    --------
-    One model knows what the other has upside down:
-
-    >>> truth, knows = [0, 1] * 10, [[0.9, 0.1], [0.1, 0.9]] * 10
-    >>> swap_test(metrics.macro_f1, truth, (knows, knows[::-1]), range(20), draws=999)
-    0.001
-    """
-    truth, (one, two) = np.asarray(truth), map(np.asarray, probas)
-    _, member = np.unique(np.asarray(groups), return_inverse=True)
-    twice, both = np.concatenate([truth, truth]), np.concatenate([one, two])  # (2n, …)
-    seen = abs(float(metric(truth, one)) - float(metric(truth, two)))
-    rng = np.random.default_rng(seed)
-    hits = tried = drawn = 0
-    while drawn < draws and hits < ENOUGH_HITS:
-        ways = min(_STEP, draws - drawn)
-        kept = rng.integers(2, size=(ways, member.max() + 1), dtype=np.uint8)[:, member]  # (ways, n)
-        weights = np.concatenate([kept, 1 - kept], axis=1)  # (ways, 2n)
-        apart = np.abs(metric(twice, both, weights) - metric(twice, both, 1 - weights))
-        apart = apart[~np.isnan(apart)]
-        hits += int(np.count_nonzero(apart >= seen - 1e-12))  # rounding must not split what is equal
-        tried, drawn = tried + len(apart), drawn + ways
-    return (1 + hits) / (1 + tried)

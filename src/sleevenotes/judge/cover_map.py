@@ -34,8 +34,7 @@ from sleevenotes.covers.dataset import SPLITS, Dataset
 from sleevenotes.covers.files import replacing, write_json
 from sleevenotes.covers.tasks import Task
 from sleevenotes.errors import EvaluationError
-from sleevenotes.judge.metrics import average
-from sleevenotes.judge.resampling import group_weights, interval
+from sleevenotes.judge.rulers import average_of, figure_of, plain
 from sleevenotes.learn.features import dataset_features
 from sleevenotes.learn.model import Model
 from sleevenotes.learn.nearest import Nearest
@@ -165,7 +164,7 @@ def words(found: dict[str, Any]) -> str:
     split, purity = next(iter(found["purity"].items()))
     whose = "a cover" if split == "all" else f"a cover of {split}"
     beyond = purity["gain"]["low"]
-    doubt = "" if beyond is not None and beyond > 0 else " That is no more than chance allows."
+    doubt = "" if beyond is not None and beyond > 0 else " That can't be told from chance."
     return (
         f"{found['n']:,} covers. Of the {found['neighbors']} nearest to {whose}, {purity['value']:.0%} share a genre "
         f"with it, where any cover does in {purity['chance']:.0%}.{doubt}"
@@ -219,11 +218,12 @@ def _asked(splits: Sequence[str], split: str) -> NDArray[np.intp]:
 
 def told(purity: Purity) -> dict[str, Any]:
     """Return a purity as JSON has it: null for an end that can't be told."""
-    plain = {name: None if np.isnan(number) else round(float(number), 6) for name, number in purity._asdict().items()}
-    return {
-        "value": plain["value"], "low": plain["low"], "high": plain["high"], "chance": plain["chance"],
-        "gain": {"value": plain["gain"], "low": plain["gain_low"], "high": plain["gain_high"]}, "n": purity.n,
-    }  # fmt: skip
+    rounded = {name: round(float(number), 6) for name, number in purity._asdict().items()}
+    value, gain = (
+        figure_of(*(rounded[name] for name in names))
+        for names in (("value", "low", "high"), ("gain", "gain_low", "gain_high"))
+    )
+    return {**value, "chance": plain(rounded["chance"]), "gain": gain, "n": purity.n}
 
 
 def _write_places(path: Path, covers: Dataset, places: Floats, genres: Sequence[str]) -> None:
@@ -317,7 +317,7 @@ def purity(
     """Return how often a cover's nearest share a genre with it, of covers that are not of its own group.
 
     Covers of one artist or release look alike for another reason than their genre, hence they are left out, on both
-    sides of the comparison. The interval resamples the groups of the covers asked about.
+    sides of the comparison. The interval is over the groups of the covers asked about.
 
     Parameters
     ----------
@@ -342,8 +342,9 @@ def purity(
     place = np.arange(order.shape[1])[None] < counted[:, None]  # nearest of the own group are none
     found = (np.take_along_axis(alike, order, axis=1) & place).sum(axis=1) / np.maximum(1, counted)
     chance = alike.sum(axis=1) / np.maximum(1, others)
-    weights = group_weights(member[asked], RESAMPLES, seed)
-    low, high, _ = interval(average(found, weights))
-    gain_low, gain_high, _ = interval(average(found - chance, weights))
-    value, expected = float(found.mean()), float(chance.mean())
-    return Purity(value, low, high, expected, value - expected, gain_low, gain_high, len(asked))
+    value = average_of(found, member[asked], seed=seed)
+    gain = average_of(found - chance, member[asked], scale="plain", seed=seed)
+    ends = (np.nan if each is None else each for each in (value["low"], value["high"], gain["low"], gain["high"]))
+    low, high, gain_low, gain_high = ends
+    shared, expected = float(found.mean()), float(chance.mean())
+    return Purity(shared, low, high, expected, shared - expected, gain_low, gain_high, len(asked))

@@ -7,7 +7,7 @@ split is left alone, so that a curve costs none of its honesty.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from sleevenotes.covers.files import write_json
 from sleevenotes.covers.tasks import Task
 from sleevenotes.errors import SplitError
 from sleevenotes.judge import metrics
+from sleevenotes.judge.intervals import Paired, paired_test, standing
+from sleevenotes.judge.rulers import average_of
 from sleevenotes.learn.features import dataset_features
 from sleevenotes.learn.model import Model
 from sleevenotes.learn.recipes import Options, Sides, train
@@ -72,6 +74,7 @@ def curve(
             "Take fewer --steps, or more covers",
         )
     points: list[dict[str, Any]] = []
+    scores: list[NDArray[np.float64]] = []  # of each cover of valid, at each size
     with tempfile.TemporaryDirectory() as scratch:
         backbone = None
         for step in reversed(range(steps)):
@@ -85,9 +88,11 @@ def curve(
                 draws.append(_measure(model, sides.valid, sides.task))
                 covers.append(model.card["dataset"]["train"])
                 progress(sum(point["draws"] for point in points) + repeat + 1, (steps - 1) * repeats + 1)
-            points.append(_point(round(np.mean(covers)), np.concatenate(draws), len(sides.valid), len(draws)))
+            scores.append(np.mean(draws, axis=0))
+            points.append(_point(round(np.mean(covers)), scores[-1], sides.valid.groups, len(draws)))
+    words = _words(points, paired_test(scores[-1], scores[-2], sides.valid.groups))
     metric = "label_ranking_ap" if sides.task.kind == "multi" else "accuracy"
-    result = {"model": name, "metric": metric, "split": "valid", "points": points, "words": _words(points)}
+    result = {"model": name, "metric": metric, "split": "valid", "points": points, "words": words}
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / "curve.json", result)
     return result
@@ -110,28 +115,23 @@ def _measure(model: Model, valid: Dataset, task: Task) -> NDArray[np.float64]:
     return metrics.ranking_precision(truth, proba) if task.kind == "multi" else metrics.correct(truth, proba)
 
 
-def _point(covers: int, scores: NDArray[np.float64], n: int, draws: int) -> dict[str, Any]:
-    """Return mean and 95 % interval; the draws share their covers, so the interval counts n of them, not n × draws."""
-    value = float(scores.mean())
-    half = 1.96 * float(scores.std()) / np.sqrt(n)
-    return {
-        "covers": covers,
-        "value": value,
-        "low": max(0.0, value - half),
-        "high": min(1.0, value + half),
-        "draws": draws,
-    }
+def _point(covers: int, scores: NDArray[np.float64], groups: Sequence[str], draws: int) -> dict[str, Any]:
+    """Return the mean score of a cover of valid, (n,), over all draws of one size, with its interval."""
+    return {"covers": covers, **average_of(scores, groups), "draws": draws}
 
 
-def _words(points: list[dict[str, Any]]) -> str:
+def _words(points: Sequence[Mapping[str, Any]], gain: Paired) -> str:
     last, before = points[-1], points[-2]
-    gain, noise = last["value"] - before["value"], (last["high"] - last["low"]) / 2
     told = (
         f"From {before['covers']:,} to {last['covers']:,} covers it went from "
         f"{before['value']:.1%} to {last['value']:.1%}"
     )
-    if gain > noise:
-        return f"{told}: more covers would very likely help."
-    if gain > 0:
-        return f"{told}: within the noise of {noise:.1%}, so more covers may help, but not quickly."
-    return f"{told}: no sign that more covers of this kind would help."
+    if gain.student is None:
+        return f"{told}; valid has too few covers to tell whether more of them would help."
+    told += f", by {100 * gain.difference:+.1f} points ({100 * gain.low:+.1f} to {100 * gain.high:+.1f})"
+    return {
+        "better": f"{told}: more covers would very likely help.",
+        "worse": f"{told}: more covers did not help.",
+        "same": f"{told}: more covers of this kind would hardly help.",
+        "unclear": f"{told}: whether more covers would help can't be told from this.",
+    }[standing(gain.low, gain.high)]

@@ -32,6 +32,7 @@ from sleevenotes.covers.dataset import SEPARATOR, Dataset
 from sleevenotes.covers.mending import Change, changes
 from sleevenotes.covers.tasks import Task
 from sleevenotes.judge import metrics
+from sleevenotes.judge.intervals import TOO_FEW
 from sleevenotes.learn.model import Model
 from sleevenotes.learn.scoring_log import EVALUATION, TRAINING, First, first_seen, record_first
 
@@ -254,5 +255,7 @@ def _shown(figure: Mapping[str, float | None], headline: str) -> str:
     """
     scale, decimals, unit = (100, 0, " %") if headline == "accuracy" else (1, 3, "")
     value, low, high = (figure.get(name) for name in ("value", "low", "high"))
-    ends = "" if low is None or high is None else f" ({scale * low:.{decimals}f}–{scale * high:.{decimals}f})"
+    ends = f" ({TOO_FEW})" if figure.get("too_few") else ""
+    if low is not None and high is not None:
+        ends = f" ({scale * low:.{decimals}f}–{scale * high:.{decimals}f})"
     return f"{scale * (value or 0):.{decimals}f}{unit}{ends}"

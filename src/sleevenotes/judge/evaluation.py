@@ -30,6 +30,7 @@ from sleevenotes.errors import EvaluationError, SleevenotesWarning
 from sleevenotes.judge import figures as judging, metrics, unseen
 from sleevenotes.judge.edits import Past, edits_of, past_of, told as told_of_edits
 from sleevenotes.judge.figures import Answers
+from sleevenotes.judge.intervals import TOO_FEW
 from sleevenotes.learn.abstention import Caution, risk_of
 from sleevenotes.learn.conformal import in_set
 from sleevenotes.learn.features import dataset_features
@@ -174,7 +175,8 @@ def score(
     truth = task_of(model).truth_of(covers)
     proba = model.proba(logits)
     sets = None if coverage is None else in_set(proba, model.caution(coverage=coverage).limit)
-    risk = risk_of(proba, model.caution().line)
+    careful = model.caution()
+    risk = risk_of(proba, careful.line, least=careful.least)
     answers = Answers(truth, proba, covers.groups, model.proba(logits, calibrated=False), sets, risk)
     color = model.baseline or model
     color_logits = logits if color is model else color.head.logits(dataset_features(covers, color.extractor))
@@ -396,6 +398,7 @@ def _calibration(model: Model) -> dict[str, Any]:
     """Return how the percentages came to be; in `multi`, how many genres have a map of which kind."""
     card = model.card["calibration"]
     told = {"method": card.get("method", "temperature"), "temperature": model.temperature}
+    told |= {"notes": card["notes"]} if "notes" in card else {}
     if "maps" not in card:
         return told
     kinds = [how["kind"] for how in card["maps"]]
@@ -583,7 +586,9 @@ def _rows(evaluation: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 def _value_and_interval(figure: Mapping[str, float | None]) -> tuple[str, str]:
     value, low, high = (figure[name] for name in ("value", "low", "high"))
     told = "unknown" if value is None else f"{value:.3f}"
-    return told, "unknown" if low is None or high is None else f"{low:.3f} to {high:.3f}"
+    if low is None or high is None:
+        return told, TOO_FEW if figure.get("too_few") else "unknown"
+    return told, f"{low:.3f} to {high:.3f}"
 
 
 def three_figures(evaluation: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -3,8 +3,7 @@
 `figures` gathers all of `sleevenotes.judge.metrics` and `sleevenotes.judge.resampling` into the metric part of
 ``evaluation.json``; `verdict` says it in a sentence or two. Neither reads nor writes a file.
 
-A figure is ``{"value", "low", "high"}``: plain numbers, or None where there is nothing to tell them from. All intervals
-of one evaluation come from the same resamples of its groups.
+A figure is ``{"value", "low", "high"}``, as `sleevenotes.judge.rulers` has it.
 """
 
 from __future__ import annotations
@@ -17,7 +16,22 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sleevenotes.errors import EvaluationError, did_you_mean
-from sleevenotes.judge import cautious, metrics, resampling
+from sleevenotes.judge import cautious, intervals, metrics, resampling
+from sleevenotes.judge.intervals import (
+    FEWEST_COVERS,
+    FEWEST_FOR_GENRES,
+    FEWEST_FOR_LOSSES,
+    FEWEST_OF_GENRE,
+    MARGIN,
+    NONE,
+    TOO_FEW,
+    Ends,
+    Size,
+    Standing,
+    doubts,
+    places_apart,
+    standing,
+)
 from sleevenotes.judge.metrics import Floats
 from sleevenotes.judge.rulers import Answers, Figure, Measured, Metric, Ruler, figure_of, plain
 from sleevenotes.learn.abstention import Caution
@@ -26,25 +40,17 @@ __all__ = ["Answers", "figures", "guesses", "verdict"]
 
 TASKS = ("single", "binary", "multi")
 ARTISTS = ("unknown", "apart", "shared")
-SIGNIFICANT = 0.05
+METHOD = {
+    "method": "exact with the design effect of groups for shares, jackknife over groups for other figures",
+    "differences": intervals.TEST,
+    "ece": "bootstrap over groups; its upward bias is taken out of the lower end",
+}
 CAUTION = Caution(coverage=0.9)
 _GUESSES = ("commonest", "share")
 _RANKINGS = 32  # random rankings a cover, of which the expected precision is the mean
 
-_OF_ONE_GENRE: dict[str, Metric] = {
-    "accuracy": metrics.accuracy,
-    "balanced_accuracy": metrics.balanced_accuracy,
-    "macro_f1": metrics.macro_f1,
-    "top2_accuracy": partial(metrics.top_k_accuracy, k=2),
-    "top3_accuracy": partial(metrics.top_k_accuracy, k=3),
-    "log_loss": metrics.log_loss,
-    "brier": metrics.brier,
-}
-_OF_MANY_GENRES: dict[str, Metric] = {
-    "label_ranking_ap": metrics.label_ranking_average_precision,
-    "log_loss": metrics.log_loss,
-    "brier": metrics.brier,
-}
+_LOSSES: dict[str, Metric] = {"log_loss": metrics.log_loss, "brier": metrics.brier}
+_OVER_GENRES: dict[str, Metric] = {"balanced_accuracy": metrics.balanced_accuracy, "macro_f1": metrics.macro_f1}
 _BASELINES = {
     "commonest": "naming the commonest genre every time",
     "share": "guessing by the genres' shares",
@@ -157,14 +163,13 @@ def figures(
         Where the parts do not fit together.
     """
     _check(answers, task, genres)
-    doubt = resampling.doubts(answers.groups)
+    doubt = doubts(answers.groups)
     count = len(np.unique(np.asarray(answers.groups)))
-    ruler = Ruler.of(answers, resamples=resamples, seed=seed, level=level)
+    ruler = Ruler.of(answers.truth, answers.groups, resamples=resamples, seed=seed, level=level)
     overall, per_genre, notes = _measured(ruler, answers.proba, task, genres, thresholds)
-    method = {"method": "bootstrap over groups, percentile", "level": level, "resamples": resamples, "seed": seed}
-    method["ece"] = "its upward bias is taken out of the lower end"
+    method = {**METHOD, "level": level, "resamples": resamples, "seed": seed}
     calibration = _calibration(answers, ruler)
-    compared = _compared(answers, baselines, ruler, model, seed)
+    compared = _compared(answers, baselines, ruler, model)
     result: dict[str, Any] = {
         "task": task,
         "genres": list(genres),
@@ -217,69 +222,104 @@ def _measured(
 ) -> tuple[dict[str, Figure], dict[str, dict[str, Any]], list[str]]:
     """Return the figures over all genres, those of each genre, and notes on their intervals."""
     many = task == "multi"
-    by_genre = {
-        "precision": ruler.measure(partial(metrics.precision, thresholds=thresholds), proba),
-        "recall": ruler.measure(partial(metrics.recall, thresholds=thresholds, zero=np.nan), proba),
-        "f1": ruler.measure(partial(metrics.f1, thresholds=thresholds), proba),
-        "average_precision": ruler.measure(metrics.average_precision, proba),
-    }
+    by_genre: dict[str, Metric] = {"average_precision": metrics.average_precision}
     if task != "single":
-        by_genre["roc_auc"] = ruler.measure(metrics.roc_auc, proba)
-    plain = _OF_MANY_GENRES if many else _OF_ONE_GENRE
-    overall = {name: ruler.figure(ruler.measure(metric, proba)) for name, metric in plain.items()}
-    per_genre, notes = _per_genre(ruler, by_genre, genres)
+        by_genre["roc_auc"] = metrics.roc_auc
+    measured = {name: ruler.measure(metric, proba) for name, metric in by_genre.items()}
+    overall = _of_many(ruler, measured, proba, thresholds) if many else _of_one(ruler, proba)
+    for name, metric in _LOSSES.items():
+        overall[name] = ruler.figure(ruler.measure(metric, proba), fewest=FEWEST_FOR_LOSSES, scale="loss")
+    per_genre, notes = _per_genre(ruler, measured, proba, genres, thresholds)
     if many:
-        overall |= _means(ruler, by_genre, proba, thresholds)
         reached = np.broadcast_to(metrics.THRESHOLD if thresholds is None else thresholds, len(genres))
         for genre, threshold in zip(genres, reached, strict=True):
             per_genre[genre]["threshold"] = float(threshold)
     if task == "binary":
-        overall |= {name: per_genre[genres[0]][name] for name in by_genre}
+        asked = ("precision", "recall", "f1", *by_genre)
+        overall |= {name: per_genre[genres[0]][name] for name in asked}
         for row in per_genre.values():
             del row["roc_auc"]  # it is the same for a genre and its contrary
     return overall, per_genre, notes
 
 
-def _means(
+def _of_one(ruler: Ruler, proba: ArrayLike) -> dict[str, Figure]:
+    """Return the figures over all genres of answers with one of them."""
+    means = {name: ruler.figure(ruler.measure(metric, proba)) for name, metric in _OVER_GENRES.items()}
+    first = {
+        f"top{k}_accuracy": ruler.share(metrics.within_top_k(ruler.truth, proba, k=k), fewest=FEWEST_FOR_GENRES)
+        for k in (2, 3)
+    }
+    return {"accuracy": ruler.share(metrics.correct(ruler.truth, proba), fewest=FEWEST_COVERS), **means, **first}
+
+
+def _of_many(
     ruler: Ruler, by_genre: Mapping[str, Measured], proba: ArrayLike, thresholds: ArrayLike | None
 ) -> dict[str, Figure]:
     """Return the figures over all genres of answers with any number of them."""
+    ranking = {"label_ranking_ap": ruler.mean(metrics.ranking_precision(ruler.truth, proba))}
     macro = {name: Measured(*map(metrics.over_genres, by_genre[name])) for name in ("roc_auc", "average_precision")}
     means = {f"{name}_macro": ruler.figure(mean) for name, mean in macro.items()}
     micro = {"roc_auc_micro": metrics.micro_roc_auc, "average_precision_micro": metrics.micro_average_precision}
     named = {"f1_macro": metrics.macro_f1, "f1_micro": metrics.micro_f1}
     ways: dict[str, Metric] = micro | {name: partial(metric, thresholds=thresholds) for name, metric in named.items()}
-    return means | {name: ruler.figure(ruler.measure(metric, proba)) for name, metric in ways.items()}
+    return ranking | means | {name: ruler.figure(ruler.measure(metric, proba)) for name, metric in ways.items()}
 
 
 def _per_genre(
-    ruler: Ruler, by_genre: Mapping[str, Measured], genres: Sequence[str]
+    ruler: Ruler,
+    measured: Mapping[str, Measured],
+    proba: ArrayLike,
+    genres: Sequence[str],
+    thresholds: ArrayLike | None,
 ) -> tuple[dict[str, dict[str, Any]], list[str]]:
     """Return the figures of each genre, and notes on the genres that too few covers have."""
-    columns = ruler.truth == 1 if ruler.truth.ndim == 2 else ruler.truth[:, None] == np.arange(len(genres))
+    true, named = metrics.true_and_named(ruler.truth, proba, thresholds=thresholds)  # (n, K)
+    rows = {"precision": named, "recall": true, "f1": np.maximum(true, named)}
+    values = {
+        "precision": metrics.precision(ruler.truth, proba, thresholds=thresholds),
+        "recall": metrics.recall(ruler.truth, proba, thresholds=thresholds, zero=np.nan),
+        "f1": metrics.f1(ruler.truth, proba, thresholds=thresholds),
+    }
+    unknown = (ruler.truth < 0).sum(axis=0) if ruler.truth.ndim == 2 else np.zeros(len(genres), dtype=np.int64)
     tables: dict[str, dict[str, Any]] = {}
-    notes, agreed = [], []
+    few, notes = [], []
     for g, genre in enumerate(genres):
-        own = {name: Measured(of.value[g], of.spread[:, g]) for name, of in by_genre.items()}
-        support = int(columns[:, g].sum())
-        tables[genre] = {name: ruler.figure(one) for name, one in own.items()} | {"support": support}
-        if ruler.truth.ndim == 2 and (ruler.truth[:, g] < 0).any():
-            tables[genre]["unknown"] = int((ruler.truth[:, g] < 0).sum())
-        absent = 0 if ruler.weights is None else int(np.isnan(own["recall"].spread).sum())
+        support = int(true[:, g].sum())
+        tables[genre] = {
+            name: figure_of(value[g], *_ends_of(name, ruler, rows[name][:, g], true[:, g] * named[:, g], support))
+            for name, value in values.items()
+        }
+        for name, of in measured.items():
+            tables[genre][name] = _ranked(ruler, Measured(of.value[g], of.left_out[:, g]), g)
+        tables[genre]["support"] = support
+        if unknown[g]:
+            tables[genre]["unknown"] = int(unknown[g])
         if not support:
             notes.append(f"{genre}: no cover of it is here.")
-        elif absent:
-            drawn = len(own["recall"].spread)
-            notes.append(f"{genre}: {absent:,} of {drawn:,} resamples have no cover of it and are left out.")
-        if any(tables[genre][name]["low"] == tables[genre][name]["high"] is not None for name in own):
-            agreed.append(genre)
-    if agreed:
-        notes.append(f"{', '.join(agreed)}: an interval of no width means that its few covers agree, not certainty.")
+        elif tables[genre]["recall"]["low"] is None:
+            few.append(f"{genre} ({support})")
+    if few:
+        notes.append(f"Too few covers for intervals: {', '.join(few)}.")
     return tables, notes
 
 
+def _ends_of(name: str, ruler: Ruler, rows: Floats, hits: Floats, support: int) -> Ends:
+    """Return the interval of the share of some covers that are hits, and of the F1 that comes of it."""
+    ends = intervals.share(np.where(rows > 0, hits, np.nan), ruler.groups, level=ruler.level)
+    if name == "f1":
+        return intervals.f1_of(ends) if support >= FEWEST_OF_GENRE else NONE
+    return ends
+
+
+def _ranked(ruler: Ruler, measured: Measured, g: int) -> Figure:
+    """Return a figure of the order of covers under a genre, which takes enough covers of it, and enough others."""
+    has = ruler.truth[:, g] if ruler.truth.ndim == 2 else (ruler.truth == g).astype(np.int64)
+    few = any(not Size.of(np.bincount(ruler.groups[has == kind])).enough(FEWEST_OF_GENRE) for kind in (0, 1))
+    return figure_of(measured.value, *NONE) if few else ruler.figure(measured)
+
+
 def _compared(
-    answers: Answers, baselines: Mapping[str, ArrayLike], ruler: Ruler, model: str, seed: int
+    answers: Answers, baselines: Mapping[str, ArrayLike], ruler: Ruler, model: str
 ) -> dict[str, dict[str, Any]]:
     """Return, for each baseline, its score, how much better the model's is, p, the test, and all that in words."""
     many = ruler.truth.ndim == 2
@@ -289,20 +329,27 @@ def _compared(
     table: dict[str, dict[str, Any]] = {}
     for name, given in baselines.items():
         others = _scores(ruler.truth, given, f"baseline '{name}'")
-        spread = np.array([np.nan]) if ruler.weights is None else metrics.average(others, ruler.weights)
-        result = resampling.paired_test(
-            scores, others, answers.groups, weights=ruler.weights, level=ruler.level, seed=seed
-        )
+        result = intervals.paired_test(scores, others, answers.groups, level=ruler.level)
         row = {
-            headline: ruler.figure(Measured(metrics.average(others), spread)),
+            headline: _expected(ruler, others) if np.ndim(given) == 1 else ruler.average(others, fewest=FEWEST_COVERS),
             "difference": figure_of(result.difference, result.low, result.high),
-            "p": result.p,
+            "p": plain(result.p),
             "test": result.test,
         }
         same = np.array_equal(scores, others)
         row["words"] = _words(name, row, own=own, n=len(scores), itself=name == model, same=same)
         table[name] = row
     return table
+
+
+def _expected(ruler: Ruler, scores: Floats) -> Figure:
+    """Return the mean of expected scores; certain if it is the same for any cover, as guessing equal shares is."""
+    first = float(scores[0])
+    return (
+        figure_of(first, first, first)
+        if 0 < first == scores.min() == scores.max() < 1
+        else ruler.average(scores, fewest=FEWEST_COVERS)
+    )
 
 
 def _scores(truth: NDArray[np.integer[Any]], given: ArrayLike, where: str) -> Floats:
@@ -327,15 +374,13 @@ def _calibration(answers: Answers, ruler: Ruler) -> dict[str, tuple[Figure, list
 def _reliability(ruler: Ruler, proba: ArrayLike) -> tuple[Figure, list[Figure]]:
     """Return the calibration error, and its bins from the least sure on; ``n`` covers, or pairs, are in each."""
     whole = metrics.reliability(ruler.truth, proba)
-    nothing = metrics.Reliability(*(np.full((1, len(part)), np.nan) for part in whole))
-    drawn = nothing if ruler.weights is None else metrics.reliability(ruler.truth, proba, ruler.weights)
-    ends = resampling.gap_interval(float(whole.error), drawn.error, ruler.level)
+    left_out = metrics.reliability(ruler.truth, proba, ruler.weights).accuracy
     rows = []
     for b, (confidence, accuracy, mass) in enumerate(zip(*whole, strict=True)):
-        low, high, _ = resampling.interval(drawn.accuracy[:, b], ruler.level)
-        row = {"confidence": confidence, "accuracy": accuracy, "low": low, "high": high, "n": mass}
-        rows.append({name: plain(number) for name, number in row.items()})
-    return figure_of(whole.error, ends.low, ends.high), rows
+        figure = ruler.part(Measured(accuracy, left_out[:, b]), float(mass))
+        figure |= {"confidence": plain(confidence), "accuracy": figure.pop("value"), "n": plain(mass)}
+        rows.append(figure)
+    return ruler.gap(metrics.calibration_error, proba), rows
 
 
 def _chance(compared: Mapping[str, Mapping[str, Any]], task: str, k: int) -> dict[str, float]:
@@ -370,8 +415,8 @@ def verdict(figures: Mapping[str, Any], *, artists: str) -> str:
     >>> answers = Answers(np.arange(90) % 3, np.eye(3)[np.arange(90) % 3], np.arange(90))
     >>> usual = guesses(answers.truth, shares=[1, 1, 1])
     >>> all_right = figures(answers, task="single", genres=["folk", "jazz", "soul"], baselines=usual)
-    >>> verdict(all_right, artists="unknown")
-    'On covers it has never seen (artists unknown), it names the right genre 100 % of the time; guessing gets 33 %.'
+    >>> verdict(all_right, artists="unknown").partition(", ")[2]
+    'it names the right genre 100 % of the time (96–100); guessing gets 33 %.'
     """
     if artists not in ARTISTS:
         raise EvaluationError("verdict", f"artists '{artists}'", f"It is one of {', '.join(ARTISTS)}")
@@ -381,7 +426,7 @@ def verdict(figures: Mapping[str, Any], *, artists: str) -> str:
         "unknown": "On covers it has never seen (artists unknown),",
     }[artists]
     says = {"single": _of_single, "binary": _of_binary, "multi": _of_multi}[figures["task"]]
-    doubt = resampling.doubts(range(figures["groups"]))
+    doubt = doubts(range(figures["groups"]))
     return f"{opening} {says(figures)} {doubt}".rstrip()
 
 
@@ -393,7 +438,10 @@ def _of_single(figures: Mapping[str, Any]) -> str:
     alone = _percent(color["accuracy"]["value"]) if color else ""
     if outcome == "worse":
         return f"{says} The colours alone do better: {alone}."
-    if outcome == "unclear" and _standing(figures) == "better":
+    apart = color and color["difference"]["value"]  # nothing is to be said of a model that is its own baseline
+    if outcome == "same" and apart and _standing(figures) == "better":
+        return f"{says} The colours alone get {alone}, which is as good, give or take {100 * MARGIN:.0f} points."
+    if outcome == "unclear" and apart and _standing(figures) == "better":
         return f"{says} The colours alone get {alone}; {_covers(figures)} are too few to say which is better."
     return says
 
@@ -432,8 +480,8 @@ def _against(guessing: str, outcome: str, figures: Mapping[str, Any]) -> str:
     """Return the end of a sentence that sets the model against guessing."""
     return {
         "better": f"; guessing gets {guessing}.",
-        "unclear": f", which is no better than guessing ({guessing}) as far as {_covers(figures)} can tell.",
-        "same": f", which is no better than guessing ({guessing}).",
+        "unclear": f"; guessing gets {guessing}, and {_covers(figures)} are too few to tell which is better.",
+        "same": f", which is no better than guessing ({guessing}), give or take {100 * MARGIN:.0f} points.",
         "worse": f", which is worse than guessing ({guessing}).",
     }[outcome]
 
@@ -442,32 +490,26 @@ def _apart(outcome: str, figures: Mapping[str, Any]) -> str:
     return {
         "better": ".",
         "unclear": f", and {_covers(figures)} are too few to tell the two apart.",
-        "same": ", so that nothing is gained.",
+        "same": f", which is as good, give or take {100 * MARGIN:.0f} points.",
         "worse": ", which is better.",
     }[outcome]
 
 
-def _standing(figures: Mapping[str, Any]) -> str:
+def _standing(figures: Mapping[str, Any]) -> Standing:
     """Return how the model does against guessing in any way: it is better only if it beats each."""
     outcomes = {_outcome(row) for name, row in figures["baselines"].items() if name in _GUESSES}
-    if outcomes == {"better"}:
-        return "better"
-    return next((outcome for outcome in ("worse", "same") if outcome in outcomes), "unclear")
+    order: tuple[Standing, ...] = ("worse", "same", "unclear", "better")
+    return next((outcome for outcome in order if outcome in outcomes), "unclear")
 
 
-def _side_of_half(auc: Figure) -> str:
+def _side_of_half(auc: Figure) -> Standing:
     """Return how a ROC AUC does against guessing, which gets 0.5, by its interval."""
-    if auc["low"] is None or auc["high"] is None or auc["low"] <= 0.5 <= auc["high"]:
-        return "unclear"
-    return "better" if auc["low"] > 0.5 else "worse"
+    return standing(auc["low"], auc["high"], none=0.5)
 
 
-def _outcome(baseline: Mapping[str, Any]) -> str:
-    """Return how the model does against a baseline: better, worse, unclear, or the same."""
-    difference = baseline["difference"]["value"]
-    if baseline["p"] < SIGNIFICANT:
-        return "better" if difference > 0 else "worse"
-    return "same" if difference == 0 and baseline["p"] == 1 else "unclear"
+def _outcome(baseline: Mapping[str, Any]) -> Standing:
+    """Return how the model does against a baseline, by the interval of the difference."""
+    return standing(baseline["difference"]["low"], baseline["difference"]["high"])
 
 
 def _words(name: str, row: Mapping[str, Any], *, own: float, n: int, itself: bool, same: bool) -> str:
@@ -480,18 +522,23 @@ def _words(name: str, row: Mapping[str, Any], *, own: float, n: int, itself: boo
     if same:
         return f"The model is exactly as right about every cover as {what} ({show(own)})."
     other = row["label_ranking_ap" if many else "accuracy"]["value"]
-    p = "p < 0.001" if row["p"] < 0.001 else f"p = {row['p']:.2g}"
-    facts = f"{show(own)} against {show(other)}, a difference of {gain(row['difference'])}, {p}."
+    facts = f"{show(own)} against {show(other)}, a difference of {gain(row['difference'])}{_p_words(row['p'])}."
     opening = {
         "better": f"The model beats {what}",
         "worse": f"The model does worse than {what}",
-    }.get(_outcome(row), f"A test of {n:,} covers is too small to say whether the model beats {what}")
+        "same": f"The model is no better than {what}, give or take {100 * MARGIN:.0f} points",
+        "unclear": f"A test of {n:,} covers is too small to say whether the model beats {what}",
+    }[_outcome(row)]
     return f"{opening}: {facts}"
 
 
+def _p_words(p: float | None) -> str:
+    return "" if p is None else ", p < 0.001" if p < 0.001 else f", p = {p:.2g}"
+
+
 def _covers(figures: Mapping[str, Any]) -> str:
-    few = figures["groups"] < resampling.FEW_GROUPS
-    return f"{figures['n']:,} covers" + (f" in {figures['groups']} groups" if few else "")
+    few = figures["groups"] < figures["n"] / 2
+    return f"{figures['n']:,} covers" + (f" in {figures['groups']:,} groups" if few else "")
 
 
 def _percent(share: float) -> str:
@@ -517,11 +564,13 @@ def _hundredths(figure: Figure, verb: str = "") -> str:
 
 
 def _span(figure: Figure) -> str:
-    """Return "35–41", or nothing where there is no interval, or one of no width."""
+    """Return "35–41", "too few covers", or nothing if the figure is none of a number of covers."""
     value, low, high = figure["value"], figure["low"], figure["high"]
-    if value is None or low is None or high is None or low == high:
+    if value is None:
         return ""
-    decimals = _decimals(value)
+    if low is None or high is None:
+        return TOO_FEW
+    decimals = places_apart(low, high, _decimals(value))
     return f"{100 * low:.{decimals}f}–{100 * high:.{decimals}f}"
 
 
@@ -543,4 +592,4 @@ def _signed(figure: Figure) -> str:
 def _gain(figure: Figure, scale: float, decimals: int, unit: str) -> str:
     ends = [figure["low"], figure["high"]]
     value, *span = (f"{scale * (end or 0.0):+.{decimals}f}".replace("-", "−") for end in (figure["value"], *ends))
-    return f"{value}{unit}" + ("" if None in ends else f" ({' to '.join(span)})")
+    return f"{value}{unit} ({TOO_FEW if None in ends else ' to '.join(span)})"

@@ -51,6 +51,7 @@ from sleevenotes.judge.ranking import (
     roc_auc,
 )
 from sleevenotes.judge.reliability import (
+    BINS,
     Reliability,
     among_surest,
     area_under_risk,
@@ -71,10 +72,11 @@ from sleevenotes.judge.weighing import (
 )
 
 __all__ = [
-    "THRESHOLD", "Floats", "Reliability", "accuracy", "among_surest", "area_under_risk", "average", "average_precision",
-    "balanced_accuracy", "brier", "calibration_error", "confusion", "correct", "f1", "label_ranking_average_precision",
-    "likeliest_right", "log_loss", "macro_f1", "micro_average_precision", "micro_f1", "micro_roc_auc", "over_genres",
-    "precision", "predicted", "ranking_precision", "recall", "reliability", "roc_auc", "top_k_accuracy",
+    "BINS", "THRESHOLD", "Floats", "Reliability", "accuracy", "among_surest", "area_under_risk", "average",
+    "average_precision", "balanced_accuracy", "brier", "calibration_error", "confusion", "correct", "f1",
+    "label_ranking_average_precision", "likeliest_right", "log_loss", "macro_f1", "micro_average_precision",
+    "micro_f1", "micro_roc_auc", "over_genres", "precision", "predicted", "ranking_precision", "recall",
+    "reliability", "roc_auc", "top_k_accuracy", "true_and_named", "within_top_k",
 ]  # fmt: skip
 
 THRESHOLD = 0.5
@@ -126,13 +128,25 @@ def top_k_accuracy(truth: ArrayLike, proba: ArrayLike, weights: ArrayLike | None
     >>> float(top_k_accuracy([1, 2, 0], proba, k=2).round(3))
     0.556
     """
+    return average(within_top_k(truth, proba, k=k), weights)
+
+
+def within_top_k(truth: ArrayLike, proba: ArrayLike, *, k: int = 2) -> Floats:
+    """Return the score of each cover that `top_k_accuracy` is the mean of, (n,).
+
+    Examples
+    --------
+    >>> within_top_k([1, 2], [[0.5, 0.3, 0.2], [0.5, 0.3, 0.2]], k=2).tolist()
+    [1.0, 0.0]
+    """
     if k < 1:
         raise EvaluationError("top-k accuracy", f"k = {k}", "It is a number of genres, 1 or more")
     genre, proba = one_genre(truth, proba)
     own = proba[np.arange(len(genre)), genre][:, None]  # (n, 1)
     above = (proba > own).sum(axis=1)  # (n,)
     tied = (proba == own).sum(axis=1)  # (n,)
-    return average(np.clip((k - above) / tied, 0.0, 1.0), weights)
+    scores: Floats = np.clip((k - above) / tied, 0.0, 1.0)
+    return scores
 
 
 def log_loss(truth: ArrayLike, proba: ArrayLike, weights: ArrayLike | None = None) -> Floats:
@@ -366,6 +380,19 @@ def _by_genre(
     thresholds: ArrayLike | None,
 ) -> Floats:
     """Return what ``figure`` makes of the mass of hits, of true and of predicted genres, (b, K) each."""
+    true, said = true_and_named(truth, proba, thresholds=thresholds)
+    return resampled(lambda w: figure(w @ (true * said), w @ true, w @ said), weights, len(true))
+
+
+def true_and_named(truth: ArrayLike, proba: ArrayLike, *, thresholds: ArrayLike | None = None) -> tuple[Floats, Floats]:
+    """Return 1 for each genre that a cover has, (n, K), and for each that it is predicted to have; 0 where unknown.
+
+    Examples
+    --------
+    >>> true, named = true_and_named([[1, -1]], [[0.2, 0.9]])
+    >>> true.tolist(), named.tolist()
+    ([[1.0, 0.0]], [[0.0, 0.0]])
+    """
     truth, proba = checked(truth, proba)
     k = proba.shape[1]
     if truth.ndim == 1:
@@ -379,5 +406,4 @@ def _by_genre(
             raise EvaluationError("thresholds", f"an array of shape {limits.shape}", expected)
         said = (proba >= limits).astype(np.float64)
         said *= truth != UNKNOWN
-    true = (indicator(truth, k) > 0).astype(np.float64)  # (n, K)
-    return resampled(lambda w: figure(w @ (true * said), w @ true, w @ said), weights, len(proba))
+    return (indicator(truth, k) > 0).astype(np.float64), said

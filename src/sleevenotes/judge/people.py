@@ -18,15 +18,17 @@ from sleevenotes.collect.guesses import NOBODY, Guess, read_guesses, truth_in_wo
 from sleevenotes.covers.dataset import Dataset
 from sleevenotes.covers.tasks import Task
 from sleevenotes.errors import EvaluationError
-from sleevenotes.judge.figures import SIGNIFICANT
+from sleevenotes.judge.intervals import NONE, SIGNIFICANT, TEST, Paired, level_after
 from sleevenotes.judge.metrics import Floats
-from sleevenotes.judge.players import FEW_PLAYERS, TWO_WAY, alpha, paired, rate, resampled_players, too_few
+from sleevenotes.judge.players import TWO_WAY, alpha, of_covers, paired, rate, too_few
 from sleevenotes.judge.proportions import holm
 from sleevenotes.judge.recorded import Recorded, cure_for, read_recorded
-from sleevenotes.judge.resampling import FEW_GROUPS, LEVEL, RESAMPLES, group_weights, interval
-from sleevenotes.judge.rulers import Figure, figure_of
+from sleevenotes.judge.resampling import LEVEL, RESAMPLES, group_weights, interval
+from sleevenotes.judge.rulers import Figure, figure_of, plain
 
 FORMAT = 1
+TOO_FEW = "too few answers"
+FEWEST_SHARED = 30  # covers that two players or more saw, of which agreement has an interval
 SAME_TRUTH = 0.5  # of covers that an evaluation calls otherwise than the game did, it is of others
 
 
@@ -103,18 +105,16 @@ def people(dataset: Dataset, evaluations: Sequence[Path] = (), *, resamples: int
     """
     answers = Answers.of(read_guesses(dataset.folder))
     task = Task.of(dataset)
-    weights = resampled_players(answers.players, answers.covers, resamples=resamples, seed=seed)
     read = [(Path(path), read_recorded(Path(path))) for path in evaluations]
     _refuse_twice([recorded for _, recorded in read])
     rivals = _apart([*_in_the_game(answers), *(_recorded_rival(recorded, path, answers) for path, recorded in read)])
-    guessing, models = _corrected(
-        _guessing(answers, weights), [_beside(rival, answers, resamples=resamples, seed=seed) for rival in rivals]
-    )
+    guessing, models = _corrected(_guessing(answers), [_beside(rival, answers) for rival in rivals])
     agreement = _agreement(answers, resamples=resamples, seed=seed)
     notes = _doubts(answers, dataset, task)
     notes += [note for _, recorded in read for note in _otherwise(recorded, answers, dataset)]
-    if 1 < agreement["covers"] < FEW_GROUPS:  # of one there is no interval
-        notes.append(f"Only {agreement['covers']} covers were seen by two or more: alpha's interval promises too much.")
+    if 0 < agreement["covers"] < FEWEST_SHARED:
+        seen = _counted(agreement["covers"], "cover")
+        notes.append(f"Two or more players saw only {seen}: an interval of alpha takes {FEWEST_SHARED}.")
     told: dict[str, Any] = {
         "format": FORMAT,
         "dataset": {"name": dataset.name, "fingerprint": dataset.fingerprint},
@@ -124,11 +124,11 @@ def people(dataset: Dataset, evaluations: Sequence[Path] = (), *, resamples: int
         "covers": int(answers.covers.max()) + 1,
         "rounds": len({guess.round for guess in answers.guesses}),
         "repeats": answers.repeats,
-        "accuracy": rate(answers.right, weights),
+        "accuracy": rate(answers.right, answers.players, answers.covers),
         "guessing": guessing,
-        **_by_genre(answers, task, weights),
+        **_by_genre(answers, task),
         "alpha": agreement,
-        "by_player": _by_player(answers, resamples=resamples, seed=seed),
+        "by_player": _by_player(answers),
         "models": models,
         "intervals": _method(answers, resamples, seed),
         "notes": notes,
@@ -139,25 +139,23 @@ def people(dataset: Dataset, evaluations: Sequence[Path] = (), *, resamples: int
 # -------------------------------------------------------------------------------- figures of one game
 
 
-def _guessing(answers: Answers, weights: NDArray[Any] | None) -> dict[str, Any]:
+def _guessing(answers: Answers) -> dict[str, Any]:
     """Return what always saying the commonest genre gets on the same answers, and how people differ from that."""
-    found = paired(answers.right, answers.guessing, answers.players, covers=answers.covers, weights=weights)
-    difference = figure_of(found.difference, found.low, found.high)
+    found = paired(answers.right, answers.guessing, answers.players, covers=answers.covers)
     genres = sorted({guess.commonest for guess in answers.guesses})
-    return {**rate(answers.guessing, weights), "difference": difference, "p": found.p, "genres": genres}
+    figure = of_covers(answers.guessing, answers.covers)
+    return {**figure, "p": plain(found.p), "compared": found, "genres": genres}
 
 
-def _by_genre(answers: Answers, task: Task, weights: NDArray[Any] | None) -> dict[str, Any]:
+def _by_genre(answers: Answers, task: Task) -> dict[str, Any]:
     """Return how often people are right about covers of each genre, and what they take it for where they are not."""
     genres = [genre for guess in answers.guesses for genre in (*guess.genres, *guess.answer.truth)]
     columns = list(dict.fromkeys(genres))
     said = [guess.answer.guess for guess in answers.guesses]
-    drawn = answers.covers if answers.count == 1 else answers.players
     per_genre = {}
     for genre in columns:
         of_it = np.array([genre in guess.answer.truth for guess in answers.guesses])
-        one = len(np.unique(drawn[of_it])) < 2  # who is the same in every resample
-        recall = rate(np.where(of_it, answers.right, np.nan), None if one else weights)
+        recall = rate(np.where(of_it, answers.right, np.nan), answers.players, answers.covers)
         per_genre[genre] = {"recall": recall, "n": int(of_it.sum()), "said": said.count(genre)}
     several = task.kind == "multi" or any(len(guess.answer.truth) != 1 for guess in answers.guesses)
     if several:  # of a cover of two genres nobody can say for which of them a third was taken
@@ -181,27 +179,28 @@ def _agreement(answers: Answers, *, resamples: int, seed: int) -> dict[str, Any]
     several = counts[counts.sum(axis=1) > 1]
     figure: Figure = {"value": None, "low": None, "high": None}
     if len(several):
-        ends = interval(alpha(several, group_weights(np.arange(len(several)), resamples, seed)))
-        apart = len(several) > 1
-        figure = figure_of(alpha(several), ends.low if apart else np.nan, ends.high if apart else np.nan)
+        ends = NONE
+        if len(several) >= FEWEST_SHARED:
+            ends = interval(alpha(several, group_weights(np.arange(len(several)), resamples, seed)))[:2]
+        figure = figure_of(alpha(several), *ends)
     return {**figure, "covers": len(several), "answers": int(several.sum())}
 
 
-def _by_player(answers: Answers, *, resamples: int, seed: int) -> list[dict[str, Any]]:
+def _by_player(answers: Answers) -> list[dict[str, Any]]:
     rows = []
     for player in range(answers.count):
-        own = answers.right[answers.players == player]
-        weights = group_weights(np.arange(len(own)), resamples, seed) if len(own) > 1 else None
-        rows.append({"player": f"player {player + 1}", "n": len(own), "accuracy": rate(own, weights)})
+        own = answers.players == player
+        accuracy = rate(answers.right[own], answers.players[own], answers.covers[own])
+        rows.append({"player": f"player {player + 1}", "n": int(own.sum()), "accuracy": accuracy})
     return rows
 
 
 def _method(answers: Answers, resamples: int, seed: int) -> dict[str, Any]:
     alone = answers.count == 1
     return {
-        "method": f"bootstrap over {'covers' if alone else 'players'}, percentile",
-        "differences": "bootstrap over covers, percentile" if alone else TWO_WAY,
-        "correction": "Holm, over people and each model, and people and guessing",
+        "method": f"exact, with the design effect of {'covers' if alone else 'players'}",
+        "differences": TEST if alone else TWO_WAY,
+        "correction": "Holm, over people and each model, and people and guessing, of p and of the interval",
         "alpha": "bootstrap over covers that two or more players saw, percentile",
         "level": LEVEL,
         "resamples": resamples,
@@ -324,41 +323,46 @@ def _otherwise(recorded: Recorded, answers: Answers, dataset: Dataset) -> list[s
     return notes
 
 
-def _beside(rival: Rival, answers: Answers, *, resamples: int, seed: int) -> dict[str, Any]:
+def _beside(rival: Rival, answers: Answers) -> dict[str, Any]:
     """Return how people stand beside a model, on the answers about covers that it was asked about."""
     asked = ~np.isnan(rival.right)
     players, covers = answers.players[asked], answers.covers[asked]
-    # drawn of those that met this model: of all others there is nothing to draw
-    drawn = resampled_players(players, covers, resamples=resamples, seed=seed)
     one, two = answers.right[asked], rival.right[asked]
-    found = paired(one, two, players, covers=covers, weights=drawn)
+    found = paired(one, two, players, covers=covers)
     return {
         "model": rival.name,
         "source": rival.source,
         "n": int(asked.sum()),
         "players": len(np.unique(players)),
         "covers": len(np.unique(covers)),
-        "people": rate(one, drawn),
-        "accuracy": rate(two, drawn),
-        "difference": figure_of(found.difference, found.low, found.high),
-        "p": found.p,
+        "people": rate(one, players, covers),
+        "accuracy": of_covers(two, covers),
+        "p": plain(found.p),
         "test": found.test,
+        "compared": found,
     }
 
 
 def _corrected(
     guessing: Mapping[str, Any], models: Sequence[Mapping[str, Any]]
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Return how people stand beside guessing and each model, with each p corrected for how many there are of them."""
-    p, *ps = holm([beside["p"] for beside in (guessing, *models)])
-    told = []
-    for model, p_holm in zip(models, ps, strict=True):
-        alone = model["players"] == 1
-        sure = p_holm < SIGNIFICANT and (alone or model["players"] >= FEW_PLAYERS)
-        ahead = "people" if model["difference"]["value"] > 0 else model["model"]
-        row = {**model, "p_holm": p_holm, "better": ahead if sure else None}
-        told.append(row | {"words": _beside_in_words(row, alone=alone, pairs=1 + len(models))})
-    return {**guessing, "p_holm": p}, told
+    """Return how people stand beside guessing and each model, p and intervals corrected for how many there are."""
+    rows = (guessing, *models)
+    known = iter(holm([row["p"] for row in rows if row["p"] is not None]))
+    told = [_after(row, None if row["p"] is None else next(known), len(rows)) for row in rows]
+    for row in told[1:]:
+        ahead = "people" if row["difference"]["value"] > 0 else row["model"]
+        row["better"] = ahead if row["p_holm"] is not None and row["p_holm"] < SIGNIFICANT else None
+        row["words"] = _beside_in_words(row, alone=row["players"] == 1, pairs=len(rows))
+    return told[0], told[1:]
+
+
+def _after(row: Mapping[str, Any], p_holm: float | None, tests: int) -> dict[str, Any]:
+    """Return a comparison after the correction: its interval excludes 0 if and only if the corrected p is small."""
+    compared: Paired = row["compared"]
+    kept = {name: value for name, value in row.items() if name != "compared"}
+    ends = NONE if p_holm is None else compared.at(level_after(compared.p, p_holm, tests))
+    return {**kept, "difference": figure_of(compared.difference, *ends), "p_holm": p_holm}
 
 
 # -------------------------------------------------------------------------------- words
@@ -389,9 +393,10 @@ def _beside_in_words(told: Mapping[str, Any], *, alone: bool, pairs: int) -> str
     turned = told["difference"] if value >= 0 else _turned(told["difference"])
     size = f"{100 * abs(value):.1f}".removesuffix(".0")
     points = f"{size} {'point' if size == '1' else 'points'}"
-    p = "p < 0.001" if told["p_holm"] < 0.001 else f"p = {told['p_holm']:.2g}"
-    ends = _ends(turned, 100.0, 1)
-    facts = f"{ends.removesuffix(')') + '; ' if ends else ' ('}{p} after Holm over {pairs} pairs)"
+    facts = _ends(turned, 100.0, 1)
+    if told["p_holm"] is not None:
+        p = "p < 0.001" if told["p_holm"] < 0.001 else f"p = {told['p_holm']:.2g}"
+        facts = f"{facts.removesuffix(')')}; {p} after Holm over {pairs} pairs)"
     on = f"on {_counted(told['n'], 'answer')} about the same {_counted(told['covers'], 'cover')}"
     if told["better"] == "people":
         return f"{people_are} better than {told['model']} by {points}{facts}, {on}."
@@ -418,9 +423,9 @@ def _share(figure: Mapping[str, Any], *, ends: bool = False) -> str:
 
 
 def _ends(figure: Mapping[str, Any], scale: float, decimals: int) -> str:
-    """Return " (45 to 59)", or nothing where there is no interval."""
+    """Return " (45 to 59)", or " (too few answers)"."""
     if figure["low"] is None or figure["high"] is None:
-        return ""
+        return f" ({TOO_FEW})"
     low, high = (f"{scale * figure[end] + 0.0:.{decimals}f}".replace("-", "−") for end in ("low", "high"))
     return f" ({low} to {high})"
 

@@ -7,14 +7,12 @@ Conventions
     they said of it again, when they knew, is left out before.
 ``right``
     ``(n,)``, 1 where the genre named is the cover's, or one of the cover's, else 0; nan where nobody was asked.
-``weights``
-    ``(B, n)``: how often each answer is in each of B resamples.
-
-Answers of one player stand and fall together, so intervals resample whole players, each with all answers. Where one
-person has played alone they resample covers, and tell of that person only. A difference between people and a model
-varies with the players that happened to play and with the covers that they were dealt, and the model gives one answer a
-cover, whoever plays: its interval is clustered by both. A p here is that of one comparison; `judge.people` corrects it
-by Holm's method for how many there are, as `judge.compare` does.
+Answers of one player stand and fall together, so intervals take whole players, each with all answers. If one person has
+played alone they take covers, and say something of that person only. A difference between people and a model varies
+with the players that happened to play and with the covers that they were dealt, and the model gives one answer a cover,
+whoever plays: its interval is clustered by both. Of fewer than five players, or ten answers, there is no interval and
+no p. A p here is that of one comparison; `judge.people` corrects it by Holm's method for how many there are, as
+`judge.compare` does.
 
 Raises
 ------
@@ -24,76 +22,68 @@ EvaluationError
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from sleevenotes.errors import EvaluationError
+from sleevenotes.judge.intervals import NONE, Paired, Student, paired_test, share
 from sleevenotes.judge.metrics import Floats, average
-from sleevenotes.judge.resampling import FEW_GROUPS, LEVEL, RESAMPLES, Paired, group_weights, interval, mcnemar
 from sleevenotes.judge.rulers import Figure, figure_of
 
 FEW_PLAYERS = 5  # fewer tell of themselves, not of people
-ALONE = "mcnemar"  # how one player is compared
-TWO_WAY = "t, clustered by players and covers"  # how several are
+TWO_WAY = "t, clustered by players and covers"  # how several are compared; one is by `intervals.paired_test`
 
 
 def too_few(players: int) -> str:
-    """Return a sentence on what so few players mean for intervals, or nothing where there are enough.
+    """Return a sentence on what so few players mean for intervals, or nothing if there are enough.
 
     Examples
     --------
     >>> too_few(3)
-    'Only 3 players: intervals from fewer than 5 are not to be trusted.'
+    'Only 3 players: intervals take 5 or more.'
     >>> too_few(100)
     ''
     """
     if players == 1:
-        return "One player has played alone: intervals tell of that person on such covers, not of people."
-    if players < FEW_PLAYERS:
-        return f"Only {players} players: intervals from fewer than {FEW_PLAYERS} are not to be trusted."
-    if players < FEW_GROUPS:
-        return f"There are only {players} players; intervals from fewer than {FEW_GROUPS} are somewhat too narrow."
-    return ""
+        return "One player has played alone: intervals are of that person on such covers, not of people."
+    return f"Only {players} players: intervals take {FEW_PLAYERS} or more." if players < FEW_PLAYERS else ""
 
 
-def resampled_players(
-    players: ArrayLike, covers: ArrayLike, *, resamples: int = RESAMPLES, seed: int = 0
-) -> NDArray[Any] | None:
-    """Return resamples of whole players, (B, n); of covers where there is one player, None where there is one cover.
-
-    Notes
-    -----
-    In simulations of 20 answers a player, intervals of 95 % held the true accuracy 71, 86, 93 and 93 times in 100 with
-    3, 5, 15 and 30 players: hence `too_few`.
-
-    Examples
-    --------
-    >>> resampled_players([0, 0, 1], [0, 1, 0], resamples=2, seed=1).tolist()
-    [[1, 1, 1], [0, 0, 2]]
-    """
-    for groups in (players, covers):
-        if len(np.unique(np.asarray(groups))) > 1:
-            return group_weights(groups, resamples, seed)
-    return None
-
-
-def rate(right: ArrayLike, weights: ArrayLike | None = None) -> Figure:
+def rate(right: ArrayLike, players: ArrayLike, covers: ArrayLike) -> Figure:
     """Return how often answers are right, with its interval; those that are nan are left out.
 
+    Parameters
+    ----------
+    right
+        (n,), 1 for right and 0 for wrong.
+    players, covers
+        Who gave each answer, and about which cover, (n,).
+
     Examples
     --------
-    >>> rate([1, 0, 1, 1])
-    {'value': 0.75, 'low': None, 'high': None}
+    >>> rate([1, 0, 1, 1], [0, 0, 1, 1], [0, 1, 0, 1])
+    {'value': 0.75, 'low': None, 'high': None, 'too_few': True}
     """
-    ends = (np.nan, np.nan) if weights is None else interval(average(right, weights))[:2]
-    return figure_of(average(right), *ends)
+    known = ~np.isnan(np.asarray(right, dtype=np.float64))
+    count = len(np.unique(np.asarray(players)[known]))
+    if 1 < count < FEW_PLAYERS or not count:
+        return figure_of(average(right), *NONE)
+    groups = covers if count == 1 else players
+    return figure_of(average(right), *share(right, groups, fewest_groups=FEW_PLAYERS))
 
 
-def paired(
-    people: ArrayLike, model: ArrayLike, players: ArrayLike, *, covers: ArrayLike, weights: ArrayLike | None = None
-) -> Paired:
+def of_covers(right: ArrayLike, covers: ArrayLike) -> Figure:
+    """Return how often a model, or guessing, is right about the covers of answers: the same, whoever plays.
+
+    Parameters
+    ----------
+    right, covers
+        Of each answer, (n,); those that are nan are left out.
+    """
+    return figure_of(average(right), *share(right, covers))
+
+
+def paired(people: ArrayLike, model: ArrayLike, players: ArrayLike, *, covers: ArrayLike) -> Paired:
     """Return how people and a model differ on the same covers, people less model.
 
     Parameters
@@ -102,17 +92,14 @@ def paired(
         Whether each is right, (n,).
     players, covers
         Who gave each answer, and about which cover, (n,).
-    weights
-        Resamples of covers, (B, n), for the interval of one player; drawn anew where there are none.
 
     Returns
     -------
     Paired
-        With one player the exact test of McNemar, and an interval from resampling covers. With several the model
-        still answers once a cover, so that answers can't be swapped; the mean difference d has the interval ``d ± t s``
-        and the test of Student's t, with s² from `two_way_variance` and m − 1 degrees of freedom, m being the number of
-        players or that of covers, whichever is smaller. Where s is 0 there is no interval, and p is ``2^(1 − m)``, as
-        of m coins that fall alike, or 1 where d is 0.
+        With one player that of `sleevenotes.judge.intervals.paired_test`, over covers. With several, the mean
+        difference d has the interval ``d ± t s`` and the test of Student's t, with s² from `two_way_variance` and m − 1
+        degrees of freedom, m being the number of players or that of covers, whichever is smaller. There is neither if
+        m is below five, or s is 0.
 
     Notes
     -----
@@ -123,9 +110,9 @@ def paired(
 
     Examples
     --------
-    >>> result = paired([1, 1, 1, 1, 1, 0], [0, 0, 0, 0, 0, 1], players=[0] * 6, covers=range(6))
-    >>> round(result.difference, 3), result.p, result.test
-    (0.667, 0.21875, 'mcnemar')
+    >>> result = paired([1] * 30, [1, 0] * 15, players=[0] * 30, covers=range(30))
+    >>> round(result.difference, 3), round(result.low, 3), result.p < 0.001
+    (0.5, 0.264, True)
     """
     gain = np.asarray(people, dtype=np.float64) - np.asarray(model, dtype=np.float64)  # (n,)
     if not gain.size or gain.shape != np.shape(players) or gain.shape != np.shape(covers):
@@ -133,18 +120,10 @@ def paired(
         raise EvaluationError("people", found, "A player and a cover an answer, and one answer or more")
     difference, count = float(gain.mean()), len(np.unique(np.asarray(players)))
     if count == 1:
-        p = mcnemar(int((gain > 0).sum()), int((gain < 0).sum()))
-        weights = resampled_players(players, covers) if weights is None else weights
-        low, high = (np.nan, np.nan) if weights is None else interval(average(gain, weights))[:2]
-        return Paired(difference, low, high, p, ALONE)
-    from scipy.special import stdtr, stdtrit  # it takes a while to load
-
+        return paired_test(people, model, covers)
     error, fewer = two_way_variance(gain, players, covers) ** 0.5, min(count, len(np.unique(np.asarray(covers))))
-    if not error or fewer == 1:  # nothing tells how far others, or other covers, would differ
-        return Paired(difference, np.nan, np.nan, 2.0 ** (1 - fewer) if difference else 1.0, TWO_WAY)
-    reach = float(stdtrit(fewer - 1, (1 + LEVEL) / 2)) * error
-    p = 2 * float(stdtr(fewer - 1, -abs(difference) / error))
-    return Paired(difference, max(-1.0, difference - reach), min(1.0, difference + reach), p, TWO_WAY)
+    enough = error > 0 and fewer >= FEW_PLAYERS
+    return Paired.of(difference, Student(difference, error, fewer - 1) if enough else None, test=TWO_WAY)
 
 
 def two_way_variance(gain: ArrayLike, players: ArrayLike, covers: ArrayLike) -> float:

@@ -26,6 +26,7 @@ from sleevenotes.covers.duplicates import SIZE_PX, clusters, find
 from sleevenotes.covers.hashing import MAX_DISTANCE, candidates, distances, kept_hashes
 from sleevenotes.covers.pixels import iter_covers
 from sleevenotes.errors import CoverError, EvaluationError, SleevenotesError
+from sleevenotes.judge.intervals import TOO_FEW
 from sleevenotes.learn.known import NEAR_DUPLICATE, SAME_FILE, SEPARATOR, artist_cell, release_keys_of, source_key
 from sleevenotes.learn.model import Model
 
@@ -214,7 +215,7 @@ def _told(headline: str, figure: Mapping[str, float | None]) -> str:
     value, low, high = (figure[key] for key in ("value", "low", "high"))
     if value is None:
         return f"{name} can't be told"
-    ends = "" if low is None or high is None else f" ({100 * low:.0f}–{100 * high:.0f})"
+    ends = f" ({TOO_FEW})" if low is None or high is None else f" ({100 * low:.0f}–{100 * high:.0f})"
     return f"{name} {100 * value:.0f} %{ends} of the time" if headline == "accuracy" else f"{name} {value:.2f}"
 
 

@@ -328,10 +328,11 @@ def _is_share(metric: str) -> bool:
     return any(word in metric.lower() for word in SHARES)
 
 
-def _parts(known: Mapping[str, float | None], percent: bool) -> dict[str, str]:
+def _parts(known: Mapping[str, Any], percent: bool) -> dict[str, str]:
     """Return a figure in two parts; a whole number above 1 without an interval is a count."""
     value = known.get("value")
-    if value is not None and known.get("low") is None and not percent and float(value).is_integer() and value != 1:
+    bare = known.get("low") is None and not known.get("too_few")
+    if bare and value is not None and not percent and float(value).is_integer() and value != 1:
         return {"value": f"{value:,.0f}", "interval": ""}
     return figure_parts(known, percent)
 

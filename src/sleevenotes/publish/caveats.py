@@ -229,8 +229,8 @@ def _test_size(results: Results) -> Caveat | None:
     main = estimate(results.evaluation[results.main_figure])
     low, high, n = main["low"], main["high"], int(results.evaluation["n"])
     if low is None or high is None:
-        words = f"The figures come from {n:,} covers, and nobody has worked out how much luck is in them."
-        return Caveat("There are no intervals.", words)
+        words = f"The figures come from {n:,} covers, too few to say how much luck is in them."
+        return Caveat("The test is small.", words)
     ends = [estimate_words({"value": end}, percent=results.task != "multi") for end in (low, high)]
     words = (
         f"The figures come from {n:,} covers. Other covers of the same kind could as well have given "

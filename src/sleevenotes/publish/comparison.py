@@ -13,6 +13,7 @@ from typing import Any
 
 from sleevenotes.covers.files import replacing, write_json
 from sleevenotes.judge.compare import MEASURES, Comparison, Difference, Measure, Standing
+from sleevenotes.judge.intervals import TOO_FEW
 from sleevenotes.judge.rulers import Figure
 
 JSON_NAME = "compare.json"
@@ -74,7 +75,9 @@ def _cell(figure: Figure, *, interval: bool) -> str:
     if value is None:
         return UNKNOWN
     shown = f"{value:.3f}"
-    return shown if low is None or high is None or not interval else f"{shown} ({low:.3f} to {high:.3f})"
+    if not interval:
+        return shown
+    return f"{shown} ({TOO_FEW if low is None or high is None else f'{low:.3f} to {high:.3f}'})"
 
 
 # -------------------------------------------------------------------------------- files
@@ -95,19 +98,25 @@ def write_comparison(comparison: Comparison, out: Path) -> list[Path]:
 
 def figure_rows(comparison: Comparison) -> Iterable[Sequence[Any]]:
     """Give the rows of `compare.csv`, the header first: a row a model and figure; nothing in a cell that is unknown."""
-    yield "model", "figure", "value", "low", "high", "n", "groups"
+    yield "model", "figure", "value", "low", "high", "n", "groups", "note"
     for model in comparison.models:
         for key, figure in model.figures.items():
-            yield model.name, key, *_numbers(figure.values()), comparison.n, comparison.groups
+            numbers, note = _numbers(figure[name] for name in ("value", "low", "high")), _note(figure.get("too_few"))
+            yield model.name, key, *numbers, comparison.n, comparison.groups, note
 
 
 def pair_rows(comparison: Comparison) -> Iterable[Sequence[Any]]:
     """Give the rows of `compare-pairs.csv`, the header first: a row a pair and figure, the first less the second."""
-    yield "first", "second", "figure", "difference", "low", "high", "p", "p_holm", "test", "better", "words"
+    yield "first", "second", "figure", "difference", "low", "high", "p", "p_holm", "test", "better", "words", "note"
     for pair in comparison.pairs:
         for key, told in pair.differences.items():
             numbers = _numbers((told.value, told.low, told.high, told.p, told.p_holm))
-            yield pair.first, pair.second, key, *numbers, told.test, told.better or "", told.words
+            rest = (told.test, told.better or "", told.words, _note(told.too_few))
+            yield pair.first, pair.second, key, *numbers, *rest
+
+
+def _note(too_few: object) -> str:
+    return TOO_FEW if too_few else ""
 
 
 def _numbers(values: Iterable[float | None]) -> list[str]:
@@ -150,14 +159,9 @@ def latex(comparison: Comparison) -> str:
         covers = (
             f"{comparison.n:,} answers of {comparison.sets} trainings each, in {comparison.groups:,} groups of covers"
         )
-    resamples = f"{comparison.method['resamples']:,} resamples of groups"
-    of_models = (
-        f"Models on the same {covers}; 95\\,\\% intervals from {resamples}. Bold: the best, and what can't be told "
-    )
+    of_models = f"Models on the same {covers}; 95\\,\\% intervals over groups. Bold: the best, and what can't be told "
     of_models += "from it at 0.05 (paired tests, Holm)."
-    of_pairs = (
-        f"Paired differences in {main}, with 95\\,\\% intervals; $p$ by swapping whole groups, after Holm's correction."
-    )
+    of_pairs = f"Paired differences in {main}: intervals and $p$ of Student's $t$ over groups, after Holm's correction."
     return "\n".join(["% needs \\usepackage{booktabs}", *_float(models, of_models), "", *_float(pairs, of_pairs), ""])
 
 
@@ -178,7 +182,7 @@ def _latex_figure(comparison: Comparison, model: Standing, key: str) -> str:
         return "--"
     shown = f"{figure['value']:.3f}"
     bold = rf"\textbf{{{shown}}}" if model.name in _leaders(comparison, key) else shown
-    return bold + _latex_interval(figure["low"], figure["high"])
+    return bold + _latex_interval(figure["low"], figure["high"], few=bool(figure.get("too_few")))
 
 
 def _leaders(comparison: Comparison, key: str) -> set[str]:
@@ -195,15 +199,17 @@ def _leaders(comparison: Comparison, key: str) -> set[str]:
 
 
 def _latex_difference(told: Difference) -> tuple[str, str]:
-    if told.value is None or told.p_holm is None:
+    if told.value is None:
         return "--", "--"
+    if told.p_holm is None:
+        return f"${told.value:+.3f}$" + _latex_interval(None, None, few=told.too_few), "--"
     p = "$<$0.001" if told.p_holm < 0.001 else f"{told.p_holm:.2g}"
     return f"${told.value:+.3f}$" + _latex_interval(told.low, told.high, signed=True), p
 
 
-def _latex_interval(low: float | None, high: float | None, *, signed: bool = False) -> str:
+def _latex_interval(low: float | None, high: float | None, *, signed: bool = False, few: bool = False) -> str:
     if low is None or high is None:
-        return ""
+        return rf" {{\footnotesize ({TOO_FEW})}}" if few else ""
     ends = f"${low:+.3f}$ to ${high:+.3f}$" if signed else f"{low:.3f}--{high:.3f}"
     return rf" {{\footnotesize ({ends})}}"
 

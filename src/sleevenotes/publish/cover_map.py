@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from markupsafe import Markup, escape
 
+from sleevenotes.judge.intervals import standing
 from sleevenotes.publish.canvas import SVG, printable
 from sleevenotes.publish.figure_sections import counted, figure_parts
 from sleevenotes.publish.pictures import Pictures
@@ -198,9 +199,11 @@ def _verdict(told: Mapping[str, Any]) -> str:
     gain = estimate(purity.get("gain"))
     low, high = gain["low"], gain["high"]
     if low is None or high is None:
-        return "Whether that is more than chance can't be told from so few groups."
+        return "Whether that is more than chance can't be told from so few covers."
     if low > 0:
         return "Covers near to one another share a genre more often than any two covers do."
     if high < 0:
         return "Covers near to one another share a genre less often than any two covers do."
-    return "Covers near to one another share a genre no more often than chance allows."
+    if standing(low, high) == "same":
+        return "Covers near to one another share a genre no more often than chance allows, give or take 5 points."
+    return "Whether covers near to one another share a genre more often than any two can't be told from these covers."

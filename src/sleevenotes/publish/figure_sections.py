@@ -264,7 +264,8 @@ def reliability(results: Results) -> dict[str, Any] | None:
             continue
         error = estimate(results.evaluation.get("ece" if key == "calibrated" else "ece_uncalibrated"))
         svg = plots.reliability(bins[key], name=f"figure-{key}", title=f"How often it was right, {words}")
-        charts.append({"svg": Markup(svg), "words": words.capitalize(), "ece": estimate_words(error)})
+        few = any(row.get("too_few") for row in bins[key])
+        charts.append({"svg": Markup(svg), "words": words.capitalize(), "ece": estimate_words(error), "few": few})
     mapped = method.get("maps")
     temperature = None if mapped else number(method.get("temperature"))
     return {
@@ -273,6 +274,7 @@ def reliability(results: Results) -> dict[str, Any] | None:
         "risk": _risk(results),
         "sets": _sets(results),
         "temperature": None if temperature is None else f"{temperature:.2f}",
+        "notes": [str(note) for note in method.get("notes") or ()],
         "doing": "" if temperature is None or abs(temperature - 1) < 0.02 else "less" if temperature > 1 else "more",
     }
 
@@ -290,7 +292,12 @@ def _risk(results: Results) -> dict[str, Any] | None:
         title="How often it is wrong where it answers only so many covers, the surest first",
         axis="of 100 covers answered",
     )
-    return {"svg": Markup(svg), "words": str(told.get("words") or ""), "n": int(number(told.get("n")) or 0)}
+    return {
+        "svg": Markup(svg),
+        "words": str(told.get("words") or ""),
+        "n": int(number(told.get("n")) or 0),
+        "few": any(row.get("too_few") for row in rows),
+    }
 
 
 def _sets(results: Results) -> dict[str, Any] | None:
@@ -407,7 +414,7 @@ def curve(results: Results) -> dict[str, Any] | None:
     return {"svg": Markup(svg), "words": str((results.curve or {}).get("words") or ""), "name": FIGURES[key][0]}
 
 
-def figure_parts(value: Mapping[str, float | None], percent: bool = True) -> dict[str, str]:
+def figure_parts(value: Mapping[str, Any], percent: bool = True) -> dict[str, str]:
     """Return a figure in two parts, so that a table can set them apart: the value, and its interval.
 
     Examples

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sleevenotes.judge.evaluation import TOLD, figure_rows
+from sleevenotes.judge.intervals import TOO_FEW
 from sleevenotes.publish.results import estimate, number
 
 NOT_MEASURED = "not measured"
@@ -108,7 +109,8 @@ def _metrics(evaluation: Mapping[str, Any] | None) -> list[tuple[str, float, str
         figure = estimate((evaluation or {}).get(key))
         value, low, high = figure["value"], figure["low"], figure["high"]
         if value is not None:
-            between = "" if low is None or high is None else f" (95 % interval {low:.3f} to {high:.3f})"
+            between = f" (95 % interval {low:.3f} to {high:.3f})" if low is not None and high is not None else ""
+            between = f" ({TOO_FEW} for an interval)" if figure.get("too_few") else between
             found.append((key, value, words + between))
     return found
 
@@ -292,4 +294,6 @@ def _with_interval(figure: object) -> str:
     value, low, high = told["value"], told["low"], told["high"]
     if value is None:
         return "unknown"
-    return f"{value:.2f}" + ("" if low is None or high is None else f" ({low:.2f} to {high:.2f})")
+    if low is None or high is None:
+        return f"{value:.2f}" + (f" ({TOO_FEW})" if told.get("too_few") else "")
+    return f"{value:.2f} ({low:.2f} to {high:.2f})"

@@ -12,7 +12,7 @@ from typing import Any
 
 from sleevenotes.covers.dataset import SEPARATOR
 from sleevenotes.covers.files import guarded, replacing, write_json
-from sleevenotes.judge.people import Answers, People
+from sleevenotes.judge.people import TOO_FEW, Answers, People
 from sleevenotes.publish.figure_sections import figure_parts
 from sleevenotes.publish.results import Results, estimate
 
@@ -110,13 +110,16 @@ def _in_points(parts: dict[str, Any]) -> dict[str, Any]:
     return {**parts, "value": parts["value"].removesuffix("\xa0%")}
 
 
-def _right(figure: Mapping[str, float | None], n: int) -> tuple[str, str, str]:
+def _right(figure: Mapping[str, Any], n: int) -> tuple[str, str, str]:
     value, low, high = (figure[name] for name in ("value", "low", "high"))
     shown = UNKNOWN if value is None else f"{value:.3f}"
-    return shown, UNKNOWN if low is None or high is None else f"{low:.3f} to {high:.3f}", f"{n:,}"
+    few = TOO_FEW if figure.get("too_few") else UNKNOWN
+    return shown, few if low is None or high is None else f"{low:.3f} to {high:.3f}", f"{n:,}"
 
 
-def _points(figure: Mapping[str, float | None]) -> str:
+def _points(figure: Mapping[str, Any]) -> str:
     value, low, high = (figure[name] for name in ("value", "low", "high"))
     shown = UNKNOWN if value is None else f"{value:+.3f}"
-    return shown if low is None or high is None else f"{shown} ({low:+.3f} to {high:+.3f})"
+    if low is None or high is None:
+        return shown + (f" ({TOO_FEW})" if figure.get("too_few") else "")
+    return f"{shown} ({low:+.3f} to {high:+.3f})"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from sleevenotes.judge.intervals import TOO_FEW, places_apart
 from sleevenotes.publish.canvas import (
     ACCENT,
     INK,
@@ -77,6 +78,8 @@ def estimate_words(estimate: Estimate, *, percent: bool = True, between: str = "
     '97.2\xa0% (96.8–97.6)'
     >>> estimate_words({"value": 0.5, "low": None, "high": None}, percent=False)
     '0.50'
+    >>> estimate_words({"value": 0.5, "low": None, "high": None, "too_few": True}, percent=False)
+    '0.50 (too few covers)'
     >>> estimate_words({"value": None, "low": None, "high": None})
     '—'
     """
@@ -92,7 +95,8 @@ def estimate_words(estimate: Estimate, *, percent: bool = True, between: str = "
         return text.removeprefix("-") if float(text) == 0 else text.replace("-", "\N{MINUS SIGN}")
 
     if low is None or high is None:
-        return shown(value) + unit
+        return shown(value) + unit + (f" ({TOO_FEW})" if estimate.get("too_few") else "")
+    places = places_apart(low, high, places, scale=scale)
     # "−2–4" can't be read; a word can
     dash = f" to{' '}" if low < 0 and between == "–" else between
     return f"{shown(value)}{unit} ({shown(low)}{dash}{shown(high)})"
@@ -283,6 +287,8 @@ def reliability(bins: Sequence[Mapping[str, float | None]], *, name: str, title:
             axes.plot([x], [y], "o", color=ACCENT, markersize=6.5, zorder=3, clip_on=False)
         told = [f"{share_words(x)} sure, {share_words(y)} right" for x, y, _ in points]
         words = "The dashed line is where both are equal. " + "; ".join(told) + "."
+        if any(each.get("too_few") for _, _, each in points):
+            words += f" Dots without a bar are of {TOO_FEW}."
         return svg(figure, name, title, words, scale=(0, 1.1))
 
 

@@ -167,8 +167,7 @@ def _making(results: Results) -> dict[str, Any]:
     )
     if intervals:
         level = share_words(number(intervals.get("level")) or 0.95)
-        resamples = counted(int(intervals.get("resamples") or 0), "resample")
-        facts.append(("Intervals", f"{level}, {intervals.get('method', 'bootstrap')}, {resamples}"))
+        facts.append(("Intervals", f"{level}, {intervals.get('method', 'unknown')}"))
     versions = ", ".join(f"{name} {version}" for name, version in (card.get("versions") or {}).items())
     facts.append(("Versions", versions or f"sleevenotes {__version__}"))
     return {

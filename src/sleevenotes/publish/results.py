@@ -319,8 +319,10 @@ def number(value: object) -> float | None:
     return known if math.isfinite(known) else None
 
 
-def estimate(value: object) -> dict[str, float | None]:
+def estimate(value: object) -> dict[str, Any]:
     """Return `{"value", "low", "high"}` of what a file holds for a figure; None where it holds no number.
+
+    `"too_few": True` stays with a figure that has no interval, as covers were too few.
 
     Examples
     --------
@@ -330,7 +332,8 @@ def estimate(value: object) -> dict[str, float | None]:
     {'value': None, 'low': None, 'high': None}
     """
     found: Mapping[str, object] = value if isinstance(value, Mapping) else {"value": value}
-    return {key: number(found.get(key)) for key in ("value", "low", "high")}
+    told: dict[str, Any] = {key: number(found.get(key)) for key in ("value", "low", "high")}
+    return told | {"too_few": True} if found.get("too_few") is True else told
 
 
 def read_evaluation(path: Path, cure: str = "Run `sleevenotes evaluate MODEL DATASET`") -> dict[str, Any]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby, pairwise
 from typing import Any
 
+from sleevenotes.judge.intervals import TOO_FEW, places_apart
 from sleevenotes.publish.plots import estimate_words
 from sleevenotes.publish.results import estimate
 
@@ -92,7 +93,7 @@ def cell_parts(cell: Any, kind: str, *, places: int = 0) -> dict[str, Any]:
     if kind == "number" and not isinstance(cell, int) and abs(value) < 10 and low is not None and high is not None:
         shown, _, interval = estimate_words(known, percent=False).partition(" (")
         return {"value": shown, "interval": interval.removesuffix(")"), "words": False}
-    interval = "" if low is None or high is None else _span(_plain(low, kind), _plain(high, kind))
+    interval = _few(known) if low is None or high is None else _span(_plain(low, kind), _plain(high, kind))
     return {"value": _plain(value, kind), "interval": interval, "words": False}
 
 
@@ -111,17 +112,23 @@ def duration(seconds: float) -> str:
     return f"{minutes}{gap}min" if minutes < 60 else f"{minutes // 60:,}{gap}h {minutes % 60:02d}{gap}min"
 
 
-def _percent(known: Mapping[str, float | None], places: int) -> dict[str, Any]:
+def _percent(known: Mapping[str, Any], places: int) -> dict[str, Any]:
     value, low, high = (known[key] for key in ("value", "low", "high"))
     assert value is not None
     if 0 < min(abs(value), abs(1 - value)) < DECIMAL_BELOW:
         places = max(places, 1)
+    if low is not None and high is not None:
+        places = places_apart(low, high, places)
 
     def shown(share: float) -> str:
         return _minus(f"{100 * share:.{places}f}")
 
-    interval = "" if low is None or high is None else _span(shown(low), shown(high))
+    interval = _few(known) if low is None or high is None else _span(shown(low), shown(high))
     return {"value": f"{shown(value)}\N{NO-BREAK SPACE}%", "interval": interval, "words": False}
+
+
+def _few(known: Mapping[str, Any]) -> str:
+    return TOO_FEW if known.get("too_few") else ""
 
 
 def _plain(value: float, kind: str) -> str:

@@ -19,8 +19,8 @@ from sleevenotes.covers.dataset import Dataset
 from sleevenotes.covers.sampling import Sampling, sampled_pixels
 from sleevenotes.covers.tasks import Task
 from sleevenotes.errors import SplitError
-from sleevenotes.judge.metrics import average
-from sleevenotes.judge.resampling import Paired, group_weights, interval, paired_test
+from sleevenotes.judge.intervals import NONE, Paired, paired_test
+from sleevenotes.judge.rulers import average_of, figure_of
 from sleevenotes.studies.record import Estimate
 
 Indices = NDArray[np.intp]
@@ -44,14 +44,11 @@ class Quick:
         The same for networks that are trained at 224 px.
     draws
         Of the colour comparison.
-    resamples
-        Of the bootstrap.
     """
 
     covers: int = 100
     large_covers: int = 10
     draws: int = 20
-    resamples: int = 500
 
 
 @dataclass(frozen=True)
@@ -157,22 +154,16 @@ class Material:
         """Return the pixels of every cover, (n, S, S, 3)."""
         return sampled_pixels(self.dataset, size_px, how, seed=self.seed, progress=self.progress)
 
-    @cached_property
-    def _weights(self) -> NDArray[Any]:
-        resamples = 2000 if self.quick is None else self.quick.resamples
-        return group_weights(self.groups("test"), resamples, self.seed)
-
     def accuracy(self, guess: Sequence[int] | NDArray[np.integer[Any]]) -> Estimate:
-        """Return the share of the test covers that are named rightly, with a bootstrap interval over groups."""
+        """Return the share of the test covers that are named rightly, with its interval."""
         return self.mean(np.asarray(guess) == self.truth("test"))
 
     def mean(self, scores: NDArray[Any], within: NDArray[np.bool_] | None = None) -> Estimate:
         """Return the mean of one score a test cover, (n,), of all or of some, with its interval."""
         rows = np.ones(len(scores), dtype=bool) if within is None else within
         if not rows.any():
-            return {"value": None, "low": None, "high": None}
-        spread = interval(average(scores[rows], self._weights[:, rows]))
-        return {"value": float(np.mean(scores[rows])), "low": spread.low, "high": spread.high}
+            return figure_of(np.nan, *NONE)
+        return average_of(scores[rows], np.asarray(self.groups("test"))[rows], seed=self.seed)
 
     def recalls(self, guess: Sequence[int]) -> list[Estimate]:
         """Return, for each genre, the share of its test covers that are named rightly."""
@@ -182,7 +173,7 @@ class Material:
     def difference(self, first: Sequence[int], second: Sequence[int]) -> Paired:
         """Return how much more often one model is right than another on the same test covers."""
         one, two = ((np.asarray(guess) == self.truth("test")).astype(float) for guess in (first, second))
-        return paired_test(one, two, self.groups("test"), weights=self._weights, seed=self.seed)
+        return paired_test(one, two, self.groups("test"))
 
     def spread(self, guess: Sequence[int]) -> list[float]:
         """Return which share of the test covers each genre is named for, (K,)."""

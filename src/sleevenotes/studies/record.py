@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from sleevenotes.judge.intervals import TOO_FEW
 from sleevenotes.judge.proportions import wilson
 
 Group = Literal["paper", "ours", ""]
@@ -128,7 +129,7 @@ def percent(estimate: Estimate | float | None) -> str:
         return "–"
     told = f"{given['value']:.1%}".replace("%", " %")
     if given["low"] is None or given["high"] is None:
-        return told
+        return told + (f" ({TOO_FEW})" if given.get("too_few") else "")
     return f"{told} ({100 * given['low']:.1f}–{100 * given['high']:.1f})"
 
 
@@ -145,7 +146,8 @@ def cell_words(cell: Any, kind: str) -> str:
     if kind == "percent" and not isinstance(cell, str):
         return percent(cell)
     if isinstance(cell, Mapping):
-        span = "" if cell["low"] is None else f" ({_short(cell['low'])}–{_short(cell['high'])})"
+        span = f" ({TOO_FEW})" if cell.get("too_few") else ""
+        span = span if cell["low"] is None else f" ({_short(cell['low'])}–{_short(cell['high'])})"
         return f"{_short(cell['value'])}{span}"
     if kind == "seconds":
         return f"{cell:,.0f} s"

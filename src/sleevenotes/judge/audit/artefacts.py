@@ -20,6 +20,7 @@ from sleevenotes.judge.audit.findings import SIGNIFICANT, Finding, Measured, Ver
 from sleevenotes.judge.audit.probe import Told, probe
 from sleevenotes.judge.audit.scores import CHANCE, METRIC, in_words
 from sleevenotes.judge.audit.subject import Subject
+from sleevenotes.judge.rulers import Figure, figure_of
 
 BROKEN_AUC = 0.75
 """ROC AUC without looking at the art, from whose interval's low end on a dataset is `broken`."""
@@ -195,10 +196,10 @@ def _told_by(
 ) -> Finding:
     names, numbers, swayed = table
     free = np.array([name not in swayed for name in names])
-    judged = probe(numbers[:, free], subject.target, resamples=subject.resamples)
-    whole = judged if free.all() else probe(numbers, subject.target, resamples=subject.resamples)
+    judged = probe(numbers[:, free], subject.target)
+    whole = judged if free.all() else probe(numbers, subject.target)
     verdict: Verdict = "clean"
-    if judged.p <= SIGNIFICANT and judged.low >= least:
+    if judged.p <= SIGNIFICANT and judged.low >= least:  # never with too few covers, as there the end is nan
         verdict = "broken" if judged.low >= BROKEN_AUC else "suspicious"
     ranked = sorted(zip(names, whole.alone.tolist(), strict=True), key=lambda pair: -pair[1])
     covers = subject.dataset
@@ -206,7 +207,7 @@ def _told_by(
         **told,  # type: ignore[arg-type]  # id, title and tested
         check=check,
         measured=Measured(
-            METRIC, judged.auc, judged.low, judged.high, chance=CHANCE, p=judged.p, n=len(covers),
+            METRIC, **_estimate(judged), chance=CHANCE, p=judged.p, n=len(covers),
             groups=len(set(covers.groups)),
         ),
         verdict=verdict,
@@ -230,5 +231,5 @@ def _words(judged: Told, whole: Told, ranked: Sequence[tuple[str, float]]) -> st
     return f"{words}. With what the art itself can sway it is {in_words(_estimate(whole))}."
 
 
-def _estimate(told: Told) -> dict[str, float | None]:
-    return {"value": told.auc, "low": told.low, "high": told.high}
+def _estimate(told: Told) -> Figure:
+    return figure_of(told.auc, told.low, told.high)

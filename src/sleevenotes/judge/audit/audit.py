@@ -96,8 +96,8 @@ class AuditSettings:
         Of harmonised covers; the size is found where None.
     price
         Whether heads are trained anew: twenty for the price of leaking, five for genres that models contradict.
-    resamples, seed
-        Of intervals, and of all randomness.
+    seed
+        Random seed.
     options
         How `model` is trained.
     say, progress
@@ -112,7 +112,6 @@ class AuditSettings:
     size_px: int | None = None
     quality: int = 85
     price: bool = True
-    resamples: int = 1000
     seed: int = 0
     options: Options = field(default_factory=Options, repr=False)
     say: Callable[[str], None] = field(default=_quiet, repr=False)
@@ -149,12 +148,10 @@ def audit(dataset: Dataset, out: Path, settings: AuditSettings | None = None) ->
     trained = settings.trained  # another folder takes its place if it has to be narrowed to one collection
     if settings.collection:
         dataset, settings = _one_collection(dataset, out, settings)
-    subject = Subject.of(dataset, None, out, seed=settings.seed, resamples=settings.resamples)
+    subject = Subject.of(dataset, None, out, seed=settings.seed)
     out.mkdir(parents=True, exist_ok=True)
     model = _model(dataset, out, settings)
-    subject = Subject.of(
-        dataset, model, out, seed=settings.seed, resamples=settings.resamples, progress=settings.progress
-    )
+    subject = Subject.of(dataset, model, out, seed=settings.seed, progress=settings.progress)
     if model is not None and settings.checks & OF_MODELS:
         described = {"name": dataset.folder.resolve().name, "fingerprint": dataset.fingerprint, "covers": len(dataset)}
         asked = Model.load(trained) if trained else model
@@ -207,7 +204,7 @@ def _said(one: Found) -> str:
     if isinstance(one, LeftOut):
         return one.why
     measured = one.measured
-    estimate = {"value": measured.value, "low": measured.low, "high": measured.high}
+    estimate = {name: getattr(measured, name) for name in ("value", "low", "high", "too_few")}
     return f"{measured.metric} {in_words(estimate)}"
 
 
@@ -279,7 +276,7 @@ def _told(
     subject: Subject, settings: AuditSettings, findings: Sequence[Finding], left_out: Sequence[LeftOut]
 ) -> dict[str, Any]:
     dataset, model = subject.dataset, subject.model
-    told = {name: getattr(settings, name) for name in ("size_px", "quality", "price", "resamples")}
+    told = {name: getattr(settings, name) for name in ("size_px", "quality", "price")}
     return {
         "format": FORMAT,
         "verdict": worst([finding.verdict for finding in findings]),

@@ -144,7 +144,7 @@ def controlled(subject: Subject, control: Control, harmonised: Model | None = No
     own = _own(subject, column)
     before, after = subject.ruler.estimate(own), subject.ruler.estimate(there)
     difference, p = subject.ruler.unpaired(own, there)
-    lost = p <= SIGNIFICANT and float(difference["value"] or 0) > 0
+    lost = p is not None and p <= SIGNIFICANT and float(difference["value"] or 0) > 0
     verdict: Verdict = "clean"
     if lost:
         verdict = "broken" if above_chance(after) < KEPT * above_chance(before) else "suspicious"

@@ -33,8 +33,8 @@ from sleevenotes.covers.images import decode, resize
 from sleevenotes.judge.audit.findings import SIGNIFICANT, Finding, LeftOut, Measured, Verdict
 from sleevenotes.judge.audit.subject import Subject
 from sleevenotes.judge.explain import Explainer, enlarged, grad_cam
-from sleevenotes.judge.metrics import average
-from sleevenotes.judge.resampling import RESAMPLES, group_weights, interval, paired_test
+from sleevenotes.judge.intervals import paired_test
+from sleevenotes.judge.rulers import average_of, figure_of, plain
 from sleevenotes.learn.cover_network import CoverNetwork
 from sleevenotes.learn.model import Model
 
@@ -140,7 +140,7 @@ class Explained:
         if not lost:
             words += "Deleting and inserting places by the map moves its answer faster than in random order."
         else:
-            words += f"By {' and '.join(lost)}, the map's order is no better than a random one, as far as can be told."
+            words += f"By {' and '.join(lost)}, the map's order can't be told from a random one."
         if self.blank:
             words += (
                 f" {self.blank:.0%} of the maps are blank, as nothing in the last map of its network speaks for it."
@@ -241,11 +241,8 @@ def _stage(name: str, likeness: Floats, groups: Sequence[str], seed: int) -> dic
 
 
 def _estimate(values: Floats, groups: Sequence[str], seed: int) -> dict[str, float | None]:
-    """Return the mean of a figure of covers, (n,), with its interval; without one where all are of one group."""
-    low = high = None
-    if len(set(groups)) > 1:
-        low, high, _ = interval(average(values, group_weights(groups, RESAMPLES, seed)))
-    return {"value": float(values.mean()), "low": low, "high": high}
+    """Return the mean of a figure of covers, (n,), with its interval."""
+    return average_of(values, groups, scale="plain", seed=seed)
 
 
 def blocks_of(network: nn.Module) -> list[nn.Module]:
@@ -326,9 +323,8 @@ def _curve(areas: dict[str, Floats], groups: Sequence[str], seed: int) -> dict[s
     """Return the mean areas by order, and the map's less the others."""
     told = {order: _estimate(areas[order], groups, seed) for order in ORDERS}
     for order, name in (("random", "difference"), ("middle", "difference_middle")):
-        gain = paired_test(areas["map"], areas[order], groups, seed=seed)
-        ends = (None if np.isnan(end) else end for end in (gain.low, gain.high))
-        told[name] = dict(zip(("value", "low", "high", "p"), (gain.difference, *ends, gain.p), strict=True))
+        gain = paired_test(areas["map"], areas[order], groups)
+        told[name] = {**figure_of(gain.difference, gain.low, gain.high), "p": plain(gain.p)}
     return told
 
 

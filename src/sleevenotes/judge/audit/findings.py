@@ -23,9 +23,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from sleevenotes.judge.intervals import SIGNIFICANT
+
+__all__ = ["SIGNIFICANT", "VERDICTS", "Finding", "LeftOut", "Measured", "Verdict", "holm", "settled", "worst"]
+
 Verdict = Literal["clean", "suspicious", "broken"]
 VERDICTS: tuple[Verdict, ...] = ("clean", "suspicious", "broken")
-SIGNIFICANT = 0.05
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,8 @@ class Measured:
         How often chance alone would give as much; None where the check has no test.
     n, groups
         Covers and groups behind it.
+    too_few
+        Whether these are too few for an interval.
     """
 
     metric: str
@@ -54,6 +59,7 @@ class Measured:
     p: float | None = None
     n: int = 0
     groups: int = 0
+    too_few: bool = False
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,9 @@ from sleevenotes.covers.sheets import contact_sheet
 from sleevenotes.covers.tasks import Task
 from sleevenotes.judge.audit.findings import SIGNIFICANT, Finding, LeftOut, Measured, Verdict
 from sleevenotes.judge.figures import Answers
+from sleevenotes.judge.intervals import TOO_FEW
 from sleevenotes.judge.resampling import RESAMPLES, group_weights, interval
+from sleevenotes.judge.rulers import Figure, average_of, figure_of
 
 CHECK = 7
 SHEET_NAME = "labels.png"
@@ -270,8 +272,8 @@ class Contradictions:
     """
 
     noise: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     p: float
     n: int
     groups: int
@@ -282,10 +284,11 @@ class Contradictions:
         """Judge by the rule."""
         verdict: Verdict = "clean"
         if self.p < SIGNIFICANT and self.noise >= LITTLE_NOISE:
-            verdict = "broken" if self.low > MUCH_NOISE else "suspicious"
+            verdict = "broken" if self.low is not None and self.low > MUCH_NOISE else "suspicious"
         measured = Measured(
-            "estimated share of wrong genres", self.noise, self.low, self.high, 0.0, self.p, self.n, self.groups
-        )
+            "estimated share of wrong genres", self.noise, self.low, self.high, 0.0, self.p, self.n, self.groups,
+            too_few=self.low is None,
+        )  # fmt: skip
         return Finding(
             id="contradicted",
             check=CHECK,
@@ -305,11 +308,12 @@ class Contradictions:
     def _words(self, verdict: Verdict) -> str:
         suspects, right = self.details["contradicted"], self.details["accuracy"]
         told = f"The models name the genre said of {right:.0%} of covers, and contradict {suspects:,} with confidence"
+        ends = TOO_FEW if self.low is None else f"{self.low:.0%} to {self.high:.0%}"
         if verdict == "clean":
             return f"{told}, as far as can be told by their own ignorance: it fades where they are sure."
         return (
             f"{told}. That does not fade where they are sure, as ignorance does: about {self.noise:.0%} of covers "
-            f"({self.low:.0%} to {self.high:.0%}) are under a wrong genre, or look surely like another one."
+            f"({ends}) are under a wrong genre, or look surely like another one."
         )
 
 
@@ -350,7 +354,7 @@ def contradicted(
         "sharpness": lapse.sharpness,
         "noise": dict(zip(genres, by_genre, strict=True)),
         "confident_joint": {"genres": list(genres), "counts": joint.counts.tolist()},
-        "confident_noise": _confident_noise(joint, said, weights, genres),
+        "confident_noise": _confident_noise(joint, said, answers.groups, genres),
         "suspects": [
             {
                 "file_name": covers.file_names[index],
@@ -362,10 +366,11 @@ def contradicted(
         ],
     }
     found = len(np.unique(np.asarray(answers.groups)))
-    return Contradictions(**overall, p=p, n=len(said), groups=found, details=details, files=files)
+    noise, low, high = (overall[name] for name in ("value", "low", "high"))
+    return Contradictions(noise, low, high, p=p, n=len(said), groups=found, details=details, files=files)
 
 
-def _noise(wrong: Floats, drawn: Floats, said: Whole, genres: Sequence[str]) -> list[dict[str, float]]:
+def _noise(wrong: Floats, drawn: Floats, said: Whole, genres: Sequence[str]) -> list[Figure]:
     """Return the estimated share of wrong genres, of all covers and of each genre: its value and interval.
 
     Parameters
@@ -381,12 +386,12 @@ def _noise(wrong: Floats, drawn: Floats, said: Whole, genres: Sequence[str]) -> 
     found = []
     for value, spread in zip(shares, drawn.T, strict=True):
         low, high, _ = interval(spread)
-        found.append({"noise": float(value), "low": min(low, float(value)), "high": max(high, float(value))})
-    return [found[0], *({"value": each["noise"], "low": each["low"], "high": each["high"]} for each in found[1:])]
+        found.append(figure_of(value, min(low, float(value)), max(high, float(value))))
+    return found
 
 
 def _confident_noise(
-    joint: Joint, said: Whole, weights: NDArray[np.unsignedinteger[Any]], genres: Sequence[str]
+    joint: Joint, said: Whole, groups: Sequence[str] | NDArray[Any], genres: Sequence[str]
 ) -> dict[str, dict[str, float | None]]:
     """Return the share of each genre's covers that the confident joint counts as of another, ignorance included."""
     found: dict[str, dict[str, float | None]] = {}
@@ -396,9 +401,7 @@ def _confident_noise(
         if not own.any():
             found[genre] = {"value": None, "low": None, "high": None}
             continue
-        covers = weights @ own.astype(float)  # (B,)
-        low, high, _ = interval((weights @ wrong.astype(float))[covers > 0] / covers[covers > 0])
-        found[genre] = {"value": float(wrong.sum() / own.sum()), "low": low, "high": high}
+        found[genre] = average_of(np.where(own, wrong, np.nan), groups)
     return found
 
 

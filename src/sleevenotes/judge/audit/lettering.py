@@ -11,7 +11,7 @@ A mask hides letters, not where they were. And a detector misses some, above all
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,9 @@ from sleevenotes.covers.tasks import Task
 from sleevenotes.judge.audit.findings import SIGNIFICANT, Finding, LeftOut, Measured, Verdict
 from sleevenotes.judge.audit.subject import Subject
 from sleevenotes.judge.figures import guesses
-from sleevenotes.judge.metrics import average, correct
-from sleevenotes.judge.resampling import Paired, group_weights, interval, paired_test
+from sleevenotes.judge.intervals import Paired, paired_test, standing
+from sleevenotes.judge.metrics import correct
+from sleevenotes.judge.rulers import average_of, figure_of, plain
 from sleevenotes.learn.model import Model
 
 CHECK = 8
@@ -99,7 +100,6 @@ class Masked:
         verdict: Verdict = "clean"
         if worth.difference > 0 and worth.p < SIGNIFICANT:
             verdict = "broken" if self.kept is not None and self.kept < LEAST_KEPT else "suspicious"
-        low, high = (None if np.isnan(end) else end for end in (worth.low, worth.high))
         name = "accuracy that lettering is worth"
         return Finding(
             id="lettering",
@@ -107,7 +107,14 @@ class Masked:
             title=TITLE,
             tested=f"Whether the model gets less right of {self.n:,} covers when their lettering is masked than when "
             "as much is masked elsewhere.",
-            measured=Measured(name, worth.difference, low, high, 0.0, worth.p, self.n, self.groups),
+            measured=Measured(
+                name,
+                **figure_of(worth.difference, worth.low, worth.high),
+                chance=0.0,
+                p=plain(worth.p),
+                n=self.n,
+                groups=self.groups,
+            ),
             verdict=verdict,
             words=self._words(verdict),
             advice=""
@@ -124,9 +131,11 @@ class Masked:
         )
         told += f"masked and {self.control:.1%} with as much masked elsewhere"
         if self.kept is None:
-            return f"{told}; as it is no better than chance ({self.chance:.1%}), there is nothing to lose."
+            return f"{told}; as that is not above guessing ({self.chance:.1%}), there is nothing to lose."
         if verdict == "clean":
-            return f"{told}: lettering is worth no more to it than other parts of a cover."
+            if standing(self.lettering.low, self.lettering.high) == "same":
+                return f"{told}: lettering is worth no more to it than other parts of a cover, give or take 5 points."
+            return f"{told}; whether lettering is worth more to it than other parts of a cover can't be told."
         return f"{told}: without lettering, {max(0.0, self.kept):.0%} of what it gets right above chance remains."
 
 
@@ -231,14 +240,14 @@ def _compared(model: Model, covers: Dataset, answers: _Answers, *, out: Path | N
     used = covers.where(np.isin(np.arange(len(covers)), answers.used))
     truth = Task(model.task, model.genres).truth(used.genre_lists)
     proba = np.stack(answers.proba)  # (n, 3, K)
-    plain, without, control = (correct(truth, proba[:, state]) for state in range(3))
+    as_is, without, control = (correct(truth, proba[:, state]) for state in range(3))
     shares = [model.card["dataset"]["train_shares"][genre] for genre in model.genres]
     chance = max(float(scores.mean()) for scores in guesses(truth, shares).values())
     named = proba.argmax(axis=2)
     details: dict[str, Any] = {
-        "as_is": _estimate(plain, used.groups, seed),
-        "masked": _estimate(without, used.groups, seed),
-        "control": _estimate(control, used.groups, seed),
+        "as_is": average_of(as_is, used.groups),
+        "masked": average_of(without, used.groups),
+        "control": average_of(control, used.groups),
         "chance": chance,
         "changed_answers": {
             "without_lettering": float((named[:, 1] != named[:, 0]).mean()),
@@ -247,12 +256,12 @@ def _compared(model: Model, covers: Dataset, answers: _Answers, *, out: Path | N
         "covers": {"compared": len(used), "without_lettering": answers.bare, "too_much_lettering": answers.crowded},
         "masked_share": float(np.mean(answers.shares)),
     }
-    worth = paired_test(control, without, used.groups, seed=seed)
-    masking = paired_test(plain, control, used.groups, seed=seed)
-    details["masking"] = {"value": masking.difference, "low": masking.low, "high": masking.high, "p": masking.p}
+    worth = paired_test(control, without, used.groups)
+    masking = paired_test(as_is, control, used.groups)
+    details["masking"] = {**figure_of(masking.difference, masking.low, masking.high), "p": plain(masking.p)}
     files = [] if out is None else _sheet(answers.shown, out)
     return Masked(
-        plain=float(plain.mean()),
+        plain=float(as_is.mean()),
         without=float(without.mean()),
         control=float(control.mean()),
         chance=chance,
@@ -263,11 +272,6 @@ def _compared(model: Model, covers: Dataset, answers: _Answers, *, out: Path | N
         details=details,
         files=files,
     )
-
-
-def _estimate(scores: Floats, groups: Sequence[str], seed: int) -> dict[str, float]:
-    low, high, _ = interval(average(scores, group_weights(groups, seed=seed)))
-    return {"value": float(scores.mean()), "low": low, "high": high}
 
 
 def _sheet(shown: list[list[Pixels]], out: Path) -> list[tuple[str, str]]:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from sleevenotes.covers.groups import folds as fold_numbers
 from sleevenotes.judge.metrics import over_genres, roc_auc
-from sleevenotes.judge.resampling import group_weights, interval
+from sleevenotes.judge.rulers import Ruler
 
 FOLDS = 5
 SHUFFLES = 2000
@@ -88,7 +88,7 @@ class Told:
     alone: Floats
 
 
-def probe(columns: NDArray[np.floating], target: Target, *, resamples: int = 1000) -> Told:
+def probe(columns: NDArray[np.floating], target: Target) -> Told:
     """Return how well columns, (n, F), tell the genre; nan is a value that a cover does not have.
 
     Raises
@@ -101,9 +101,10 @@ def probe(columns: NDArray[np.floating], target: Target, *, resamples: int = 100
     for number in range(fold.max() + 1):
         out = fold == number
         proba[out] = _boosted(columns[~out], target.truth[~out], columns[out], target)
-    low, high, _ = interval(_mean_auc(target, proba, fold, group_weights(target.groups, resamples, target.seed)))
     each = [shuffled_p(target, proba, fold == number) for number in range(fold.max() + 1)]
-    auc = float(_mean_auc(target, proba, fold, None))
+    of = Ruler.of(target.truth, target.groups, seed=target.seed)
+    measured = of.measure(lambda _truth, proba, *weights: _mean_auc(target, proba, fold, *weights), proba)
+    auc, low, high = (np.nan if end is None else end for end in list(of.figure(measured).values())[:3])
     return Told(auc, low, high, cauchy([p for p in each if p is not None]), alone(columns, target, fold))
 
 
@@ -171,7 +172,7 @@ def _shares(bins: NDArray[np.intp], truth: NDArray[np.int64], fold: NDArray[np.i
 
 
 def _mean_auc(
-    target: Target, proba: Floats, fold: NDArray[np.intp], weights: NDArray[np.unsignedinteger] | None
+    target: Target, proba: Floats, fold: NDArray[np.intp], weights: NDArray[np.unsignedinteger] | None = None
 ) -> Floats:
     """Return the ROC AUC, mean over folds and genres; (B,) for weights (B, n)."""
     parts = []

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 from numpy.typing import ArrayLike
 
+from sleevenotes.judge import rulers
 from sleevenotes.judge.audit.findings import Measured
 from sleevenotes.judge.figures import Answers
+from sleevenotes.judge.intervals import FEWEST_COVERS, NONE, TOO_FEW, Student, clipped
 from sleevenotes.judge.metrics import Floats, over_genres, roc_auc
-from sleevenotes.judge.resampling import group_weights, interval
+from sleevenotes.judge.rulers import Figure, figure_of
 
-Estimate = dict[str, float | None]
+Estimate = Figure
 
 METRIC = "ROC AUC"
 CHANCE = 0.5
@@ -29,44 +30,49 @@ def auc(answers: Answers, weights: ArrayLike | None = None) -> Floats:
 
 @dataclass(frozen=True)
 class Ruler:
-    """How often to resample, and from which seed."""
+    """Gives answers their ROC AUC with an interval.
 
-    resamples: int = 1000
+    Parameters
+    ----------
+    seed
+        Random seed.
+    """
+
     seed: int = 0
 
     def estimate(self, answers: Answers) -> Estimate:
-        """Return the ROC AUC of answers with its interval, by a bootstrap over groups."""
-        return _estimate(float(auc(answers)), self._spread(answers))
+        """Return the ROC AUC of answers with its interval, by a jackknife over groups."""
+        of, measured = self._measured(answers)
+        return of.figure(measured, fewest=FEWEST_COVERS)
 
     def measured(self, answers: Answers, p: float | None = None) -> Measured:
         """Return the same as the figure of a finding."""
-        told = self.estimate(answers)
-        groups = len(set(answers.groups))
-        return Measured(METRIC, **told, chance=CHANCE, p=p, n=len(answers.truth), groups=groups)
+        n, groups = len(answers.truth), len(set(answers.groups))
+        return Measured(METRIC, **self.estimate(answers), chance=CHANCE, p=p, n=n, groups=groups)
 
-    def paired(self, first: Answers, second: Answers) -> tuple[Estimate, float]:
+    def paired(self, first: Answers, second: Answers) -> tuple[Estimate, float | None]:
         """Return by how much the first answers are better than the second about the same covers, and p, two-sided."""
-        weights = group_weights(first.groups, self.resamples, self.seed)
-        return _difference(float(auc(first) - auc(second)), auc(first, weights) - auc(second, weights))
+        (of, one), (_, two) = self._measured(first), self._measured(second)
+        return _difference(float(one.value - two.value), of.gain(one, two, fewest=FEWEST_COVERS))
 
-    def unpaired(self, first: Answers, second: Answers) -> tuple[Estimate, float]:
+    def unpaired(self, first: Answers, second: Answers) -> tuple[Estimate, float | None]:
         """Return the same for answers about different covers."""
-        spread = self._spread(first) - self._spread(second, 1)
-        return _difference(float(auc(first) - auc(second)), spread)
+        both = [(of, part) for of, part in (self._measured(first), self._measured(second))]
+        one, two = (of.error(part, fewest=FEWEST_COVERS) for of, part in both)
+        gain = None if one is None or two is None else one.less(two)
+        return _difference(float(both[0][1].value - both[1][1].value), gain)
 
-    def _spread(self, answers: Answers, stream: int = 0) -> Floats:
-        return auc(answers, group_weights(answers.groups, self.resamples, self.seed + 7919 * stream))
+    def _measured(self, answers: Answers) -> tuple[rulers.Ruler, rulers.Measured]:
+        of = rulers.Ruler.of(answers.truth, answers.groups, seed=self.seed)
+        return of, of.measure(
+            lambda truth, proba, *weights: over_genres(roc_auc(truth, proba, *weights)), answers.proba
+        )
 
 
-def _estimate(value: float, spread: Floats) -> Estimate:
-    ends = interval(spread)
-    return {"value": value, "low": ends.low, "high": ends.high}
-
-
-def _difference(value: float, spread: Floats) -> tuple[Estimate, float]:
-    known = spread[~np.isnan(spread)]
-    tail = min(int((known <= 0).sum()), int((known >= 0).sum()))
-    return _estimate(value, spread), min(1.0, 2 * (1 + tail) / (1 + len(known)))
+def _difference(value: float, gain: Student | None) -> tuple[Estimate, float | None]:
+    if gain is None:
+        return figure_of(value, *NONE), None
+    return figure_of(value, *clipped(gain.ends())), gain.p
 
 
 def above_chance(estimate: Estimate) -> float:
@@ -82,5 +88,9 @@ def in_words(estimate: Estimate) -> str:
     >>> in_words({"value": 0.5612, "low": 0.52, "high": 0.6})
     '0.561 (0.520 to 0.600)'
     """
-    value, low, high = ("–" if number is None else f"{number:z.3f}" for number in estimate.values())
-    return value if "–" in (low, high) else f"{value} ({low} to {high})"
+    value, low, high = (estimate[name] for name in ("value", "low", "high"))
+    if value is None:
+        return "–"
+    if low is None or high is None:
+        return f"{value:z.3f}" + (f" ({TOO_FEW})" if estimate.get("too_few") else "")
+    return f"{value:z.3f} ({low:z.3f} to {high:z.3f})"

@@ -55,8 +55,8 @@ class Subject:
         The model that was trained on it; None where only the dataset is audited.
     out
         Where pictures and models go.
-    seed, resamples
-        Of all randomness, and of the intervals.
+    seed
+        Random seed.
     """
 
     dataset: Dataset
@@ -64,7 +64,6 @@ class Subject:
     model: Model | None
     out: Path
     seed: int = 0
-    resamples: int = 1000
     progress: Callable[[int, int], None] = field(default=lambda done, total: None, repr=False)
 
     @classmethod
@@ -114,7 +113,7 @@ class Subject:
     @property
     def ruler(self) -> Ruler:
         """What gives figures their intervals."""
-        return Ruler(self.resamples, self.seed)
+        return Ruler(self.seed)
 
     @cached_property
     def answers(self) -> Answers:

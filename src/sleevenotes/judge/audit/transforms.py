@@ -24,8 +24,8 @@ from sleevenotes.judge.audit.artefacts import traced, written
 from sleevenotes.judge.audit.findings import SIGNIFICANT, Finding, Measured, Verdict
 from sleevenotes.judge.audit.scores import CHANCE, METRIC, above_chance, in_words
 from sleevenotes.judge.audit.subject import Subject
-from sleevenotes.judge.metrics import average
-from sleevenotes.judge.resampling import group_weights, paired_test
+from sleevenotes.judge.intervals import TOO_FEW, paired_test
+from sleevenotes.judge.rulers import Figure, average_of, figure_of, plain
 from sleevenotes.learn.model import Model
 
 LOST = 0.5
@@ -71,7 +71,7 @@ def harmonised(subject: Subject, *, size_px: int | None = None, quality: int = 8
     difference, p = subject.ruler.paired(before, after)
     told = {"before": subject.ruler.estimate(before), "after": subject.ruler.estimate(after), "difference": difference}
     verdict: Verdict = "clean"
-    if p <= SIGNIFICANT and float(difference["value"] or 0) > 0:
+    if p is not None and p <= SIGNIFICANT and float(difference["value"] or 0) > 0:
         lost = above_chance(told["before"]) - above_chance(told["after"])
         verdict = "broken" if lost > LOST * above_chance(told["before"]) else "suspicious"
     rest = subject.on(made.dataset)
@@ -134,12 +134,12 @@ def swapped(subject: Subject) -> Finding:
     neutral = _named(subject, disguised(covers, rows.tolist(), own.tolist()))
     moved, moved_anyway = ((said == genres) & (as_is != genres) for said in (other, neutral))
     groups = np.asarray(covers.groups)[rows]
-    test = paired_test(moved, moved_anyway, groups, seed=subject.seed)
+    test = paired_test(moved, moved_anyway, groups)
     verdict: Verdict = "clean"
     if test.p <= SIGNIFICANT and test.difference > 0:
         verdict = "broken" if test.difference >= FLIPPED else "suspicious"
-    told = {"flipped": _share(moved, groups, subject), "neutral": _share(moved_anyway, groups, subject)}
-    told["changed"] = _share(other != as_is, groups, subject)
+    told = {"flipped": average_of(moved, groups), "neutral": average_of(moved_anyway, groups)}
+    told["changed"] = average_of(other != as_is, groups)
     return Finding(
         id="swapped",
         check=4,
@@ -147,7 +147,8 @@ def swapped(subject: Subject) -> Finding:
         tested=f"{len(rows):,} test covers. {WORDS} Compared with the properties of another cover of their own genre.",
         measured=Measured(
             "share of answers that move to the other genre, above the neutral disguise",
-            test.difference, test.low, test.high, chance=0.0, p=test.p, n=len(rows), groups=len(set(groups.tolist())),
+            **figure_of(test.difference, test.low, test.high), chance=0.0, p=plain(test.p), n=len(rows),
+            groups=len(set(groups.tolist())),
         ),
         verdict=verdict,
         words=(
@@ -173,14 +174,10 @@ def _named(subject: Subject, covers: Iterable[Path | bytes]) -> NDArray[np.int64
     return np.array([-1 if one.proba is None else int(one.proba.argmax()) for one in predictions])
 
 
-def _share(moved: NDArray[np.bool_], groups: NDArray[np.str_], subject: Subject) -> dict[str, float]:
-    spread = average(moved.astype(float), group_weights(groups, subject.resamples, subject.seed))
-    low, high = np.quantile(spread, [0.025, 0.975]).tolist()
-    return {"value": float(moved.mean()), "low": low, "high": high}
-
-
-def _percent(share: dict[str, float]) -> str:
-    return f"{share['value']:.1%} ({100 * share['low']:.1f}–{100 * share['high']:.1f})"
+def _percent(share: Figure) -> str:
+    low, high = share["low"], share["high"]
+    ends = TOO_FEW if low is None or high is None else f"{100 * low:.1f}–{100 * high:.1f}"
+    return f"{share['value']:.1%} ({ends})"
 
 
 def _sheet(subject: Subject, rows: NDArray[np.intp], givers: NDArray[np.intp]) -> tuple[str, str]:

@@ -51,6 +51,7 @@ class Estimate(BaseModel):
     value: float | None = Field(examples=[0.41])
     low: float | None = Field(examples=[0.37])
     high: float | None = Field(examples=[0.45])
+    too_few: bool = Field(default=False, description="Whether covers are too few for an interval.")
 
 
 class Figure(Estimate):
@@ -103,6 +104,7 @@ class Bin(BaseModel):
     accuracy: float | None = Field(description="How often it was right.", examples=[0.58])
     low: float | None = Field(description="Of its 95 % interval.")
     high: float | None = Field(description="Of its 95 % interval.")
+    too_few: bool = Field(default=False, description="Whether covers are too few for an interval.")
     n: float = Field(description="Answers in it.", examples=[40])
 
 
@@ -120,6 +122,7 @@ class RiskPoint(BaseModel):
     value: float | None = Field(description="How many of these answers are wrong.", examples=[0.34])
     low: float | None = Field(description="Of its 95 % interval.")
     high: float | None = Field(description="Of its 95 % interval.")
+    too_few: bool = Field(default=False, description="Whether covers are too few for an interval.")
     promised: float | None = Field(description="The mean of their risks.")
     risk: float | None = Field(description="The greatest of their risks.")
 
@@ -324,7 +327,10 @@ def _of_card(card: Mapping[str, Any]) -> ModelTold:
         key="random",
         name="A random pick",
         meaning=f"naming one of {len(found['genres'])} genres at random",
-        difference=Estimate(**{end: None if at is None else at - chance for end, at in own.model_dump().items()}),
+        difference=Estimate(
+            too_few=own.too_few,
+            **{end: None if at is None else at - chance for end, at in own.model_dump(exclude={"too_few"}).items()},
+        ),
         p=None,
         words="",
         value=chance,
@@ -450,7 +456,14 @@ def _reliability(evaluation: Mapping[str, Any]) -> Reliability | None:
 
 def _bins(rows: Sequence[Mapping[str, Any]]) -> list[Bin]:
     keys = ("confidence", "accuracy", "low", "high")
-    return [Bin(n=number(row.get("n")) or 0.0, **{key: number(row.get(key)) for key in keys}) for row in rows]
+    return [
+        Bin(
+            n=number(row.get("n")) or 0.0,
+            too_few=row.get("too_few") is True,
+            **{key: number(row.get(key)) for key in keys},
+        )
+        for row in rows
+    ]
 
 
 def _abstention(evaluation: Mapping[str, Any]) -> Abstention | None:

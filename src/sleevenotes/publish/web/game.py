@@ -27,7 +27,7 @@ from sleevenotes.covers.images import decode, encode, resize
 from sleevenotes.covers.tasks import Task
 from sleevenotes.errors import CoverError, DatasetError, SleevenotesError, SplitError, StoreBusy, did_you_mean
 from sleevenotes.judge.people import Answers
-from sleevenotes.judge.players import rate, resampled_players, too_few
+from sleevenotes.judge.players import of_covers, rate, too_few
 from sleevenotes.judge.unseen import known_pictures
 from sleevenotes.learn.model import Model
 from sleevenotes.publish.web.problems import Problem, documented, unknown
@@ -125,11 +125,12 @@ class GuessKept(GuessJudged):
 
 
 class Rate(BaseModel):
-    """How often somebody is right, with a 95 % interval from resampling players."""
+    """How often somebody is right, with a 95 % interval."""
 
     value: float | None = Field(examples=[0.52])
     low: float | None = Field(examples=[0.45])
     high: float | None = Field(examples=[0.59])
+    too_few: bool = Field(default=False, description="Whether covers or players are too few for an interval.")
     n: int = Field(description="Answers.", examples=[140])
 
 
@@ -447,13 +448,12 @@ def _score(found: Round) -> Score:
 
 
 def _standing(found: Sequence[Guess], expected: float, model_sha256: str) -> Standing:
-    nothing = Rate(value=None, low=None, high=None, n=0)
+    nothing = Rate(value=None, low=None, high=None, too_few=False, n=0)
     if not found:
         return Standing(
             players=0, covers=0, people=nothing, model=None, guessing=nothing, expected=expected, words=NOBODY_YET
         )
     answers = Answers.of(found)
-    weights = resampled_players(answers.players, answers.covers)
     said = [
         float(guess.answer.model_genre in guess.answer.truth)
         if guess.answer.model_sha256 == model_sha256 and guess.answer.model_genre is not None
@@ -465,9 +465,9 @@ def _standing(found: Sequence[Guess], expected: float, model_sha256: str) -> Sta
     return Standing(
         players=answers.count,
         covers=int(answers.covers.max()) + 1,
-        people=Rate(**rate(answers.right, weights), n=n),
-        model=Rate(**rate(said, weights), n=asked) if asked else None,
-        guessing=Rate(**rate(answers.guessing, weights), n=n),
+        people=Rate(**rate(answers.right, answers.players, answers.covers), n=n),
+        model=Rate(**of_covers(said, answers.covers), n=asked) if asked else None,
+        guessing=Rate(**of_covers(answers.guessing, answers.covers), n=n),
         expected=expected,
         words=too_few(answers.count),
     )

@@ -132,7 +132,7 @@ def _over(values: list[float]) -> Estimate:
     """Return the mean over deals, with Student's interval; deals share covers, so it is somewhat too narrow."""
     from scipy.stats import t as student
 
-    if len(values) < 2:
+    if len(set(values)) < 2:  # deals that all agree say nothing of others
         return bare(values[0] if values else None)
     reach = float(student.ppf(0.975, len(values) - 1)) * float(np.std(values, ddof=1)) / len(values) ** 0.5
     return {"value": mean(values), "low": mean(values) - reach, "high": mean(values) + reach}

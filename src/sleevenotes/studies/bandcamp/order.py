@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from sleevenotes.judge.intervals import SIGNIFICANT, TOO_FEW, Paired, level_after
 from sleevenotes.judge.proportions import holm
 from sleevenotes.studies.bandcamp.paper import column_mean, models, paper, tested
 from sleevenotes.studies.material import Material
 from sleevenotes.studies.parts import Parts
 from sleevenotes.studies.record import Column, Figure, Section, Table, listed, of_paper, percent
-
-SIGNIFICANT = 0.05
 
 FAMILIES = {
     "pixels-": "single pixels",
@@ -104,7 +103,9 @@ def _families(
     names = list(best)
     over = {name: material.difference(answers[best[name]], material.commonest) for name in names}
     after = {name: material.difference(answers[best[name]], answers[best[next]]) for name, next in pairwise(names)}
-    ps = holm([*(each.p for each in over.values()), *(each.p for each in after.values())])
+    compared = [*over.values(), *after.values()]
+    known = iter(holm([each.p for each in compared if each.student is not None]))
+    ps = [None if each.student is None else next(known) for each in compared]
     p_over = dict(zip(names, ps, strict=False))
     p_after = dict(zip(after, ps[len(names) :], strict=True))
     printed = _paper_best()
@@ -116,14 +117,14 @@ def _families(
             None if share is None else of_paper(share, tested()),
             titles[best[name]],
             material.accuracy(answers[best[name]]),
-            _points(over[name]),
+            _points(over[name], p_over[name], len(ps)),
             _p(p_over[name]),
-            _points(after[name]) if name in after else None,
+            _points(after[name], p_after[name], len(ps)) if name in after else None,
             _p(p_after[name]) if name in p_after else None,
         )
     scores = [f"{name} {percent(material.accuracy(answers[best[name]]))}" for name in names]
-    sure = [name for name in names if p_over[name] < SIGNIFICANT and over[name].difference > 0]
-    steps = [f"{name} over {next}" for name, next in pairwise(names) if p_after[name] < SIGNIFICANT]
+    sure = [name for name in names if _sure(p_over[name]) and over[name].difference > 0]
+    steps = [f"{name} over {next}" for name, next in pairwise(names) if _sure(p_after[name])]
     words = [
         (
             f"On these covers the order is {listed(scores)}, where guessing gets {percent(material.guessing)}; beyond "
@@ -166,9 +167,20 @@ def _everything(
     return table
 
 
-def _points(difference: Any) -> str:
-    return f"{100 * difference.difference:+.1f} points ({100 * difference.low:+.1f} to {100 * difference.high:+.1f})"
+def _points(difference: Paired, p: float | None, tests: int) -> str:
+    """Return a difference with the interval that belongs to its p after the correction."""
+    points = f"{100 * difference.difference:+.1f} points"
+    if p is None:
+        return f"{points} ({TOO_FEW})"
+    low, high = difference.at(level_after(difference.p, p, tests))
+    return f"{points} ({100 * low:+.1f} to {100 * high:+.1f})"
 
 
-def _p(p: float) -> str:
+def _sure(p: float | None) -> bool:
+    return p is not None and p < SIGNIFICANT
+
+
+def _p(p: float | None) -> str:
+    if p is None:
+        return "–"
     return "< 0.001" if p < 0.001 else f"{p:.3f}"

@@ -157,7 +157,6 @@ def _several(material: Material, several: Dataset | None) -> dict[str, Any]:
         genres=many.genres,
         baselines=guesses(many.truth[sides["test"]], shares, seed=material.seed),
         thresholds=thresholds,
-        resamples=2000 if material.quick is None else material.quick.resamples,
         seed=material.seed,
     )
     return _several_told(many, found, name, whose=several)

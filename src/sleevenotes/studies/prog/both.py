@@ -1,7 +1,7 @@
 """Both collections as the study works on them: which covers are on which side, and a ruler for what models say of them.
 
 Answers are probas of prog, one a cover, in the order of the dataset's rows of a side. Figures are those of the test
-side, with intervals by a bootstrap over groups.
+side, with intervals over groups.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from sleevenotes.covers.dataset import Dataset
 from sleevenotes.covers.tasks import Task
 from sleevenotes.judge import metrics
 from sleevenotes.judge.figures import Answers, figures, guesses
-from sleevenotes.judge.resampling import interval
+from sleevenotes.judge.intervals import NONE
+from sleevenotes.judge.rulers import Ruler, figure_of
 from sleevenotes.studies.material import Material, Progress, Quick
 from sleevenotes.studies.prog.paper import PAPER
 from sleevenotes.studies.record import Estimate
@@ -34,14 +35,11 @@ class ProgQuick(Quick):
     ----------
     covers
         The most of both collections together.
-    resamples
-        Of the bootstrap.
     epochs
         Of the network.
     """
 
     covers: int = 2000
-    resamples: int = 500
     epochs: int = 5
 
 
@@ -91,7 +89,6 @@ class Both(Material):
             task="binary",
             genres=self.task.genres,
             baselines=guesses(truth, np.bincount(truth, minlength=2)),
-            resamples=self.resamples,
             seed=self.seed,
         )
         return {name: told[name] for name in FIGURES}
@@ -109,18 +106,14 @@ class Both(Material):
 
     def auc_gap(self, first: Sequence[float], second: Sequence[float]) -> Estimate:
         """Return by how much one ROC AUC is above another on the same test covers."""
-        truth, weights = self.truth("test"), self._weights
+        ruler = Ruler.of(self.truth("test"), self.groups("test"), seed=self.seed)
 
-        def auc(proba: Sequence[float], w: ArrayLike | None) -> NDArray[Any]:
-            return metrics.roc_auc(truth, both_kinds(proba), w)[..., 0]
+        def auc(truth: NDArray[Any], proba: ArrayLike, *weights: ArrayLike) -> NDArray[Any]:
+            return metrics.roc_auc(truth, proba, *weights)[..., 0]
 
-        spread = interval(auc(first, weights) - auc(second, weights))
-        return {"value": float(auc(first, None) - auc(second, None)), "low": spread.low, "high": spread.high}
-
-    @property
-    def resamples(self) -> int:
-        """Of the bootstrap."""
-        return 2000 if self.quick is None else self.quick.resamples
+        one, two = (ruler.measure(auc, both_kinds(proba)) for proba in (first, second))
+        gain = ruler.gain(one, two)
+        return figure_of(one.value - two.value, *(NONE if gain is None else gain.ends()))
 
 
 def both_kinds(proba: Sequence[float]) -> NDArray[np.float64]:

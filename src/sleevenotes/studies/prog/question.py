@@ -66,7 +66,6 @@ def audited(both: Both, parts: Parts, out: Path, control: Control | None, networ
         trained=out / MODEL_FOLDER,
         control=control,
         size_px=common_size(both.dataset),
-        resamples=both.resamples,
         seed=both.seed,
         say=parts.say,
         progress=both.progress,
@@ -105,7 +104,7 @@ def _asked_too(both: Both, out: Path, control: Control | None) -> dict[str, Any]
     features = dataset_features(both.dataset, frozen()[0], progress=both.progress)
     head = fitted(features, asked, "none", both.seed)
     own = _answers(head.logits(features[both.rows["test"]]), both.truth("test"), both.groups("test"))
-    ruler = Ruler(both.resamples, both.seed)
+    ruler = Ruler(both.seed)
     told: dict[str, Any] = {"own": ruler.estimate(own)}
     path = OnePath.of(both, out / HARMONISED_DATASET)
     if path is not None:
@@ -125,7 +124,7 @@ def _asked_too(both: Both, out: Path, control: Control | None) -> dict[str, Any]
 def judged(own: Answers, there: Answers, ruler: Ruler) -> str:
     """Return what the audit's rule for a control calls a model with these answers at home and there."""
     difference, p = ruler.unpaired(own, there)
-    if p > SIGNIFICANT or float(difference["value"] or 0) <= 0:
+    if p is None or p > SIGNIFICANT or float(difference["value"] or 0) <= 0:
         return CLEAN
     kept = above_chance(ruler.estimate(there)) >= KEPT * above_chance(ruler.estimate(own))
     return "suspicious" if kept else "broken"
@@ -237,7 +236,7 @@ def verdict(answer: Mapping[str, Line]) -> str:
     parts = [f"The network tells prog from the others with a ROC AUC of {answer['model'].words}."]
     files, harmonised, control = answer["files"], answer["harmonised"], answer["control"]
     if files.auc is not None:
-        beyond = ", no more than chance" if files.verdict == CLEAN else ""
+        beyond = ", which can't be told from chance" if files.verdict == CLEAN else ""
         parts.append(f"File properties alone, without a pixel, tell it with {files.words}{beyond}.")
     if harmonised.auc is not None:
         after, traces = harmonised.words, answer.get("traces_after")
@@ -281,7 +280,7 @@ def _conclusion(answer: Mapping[str, Line]) -> str:
         return f"{given_away}, {more}"
     if control.low > CHANCE:
         return f"{given_away}; but what the network knows it keeps where both kinds come from one source."
-    lost = "the network is no better than chance, though these covers are too few to call that a loss"
+    lost = "the network can't be told from chance, though these covers are too few to call that a loss"
     return f"{given_away}; where both kinds come from one source, {lost}."
 
 
@@ -291,11 +290,11 @@ def _line(audit: Mapping[str, Any], check: int, name: str, id: str | None = None
         why = next((each["why"] for each in audit["left_out"] if each["check"] == check), "it was not asked")
         return Line(name, None, "", why)
     measured = finding["measured"]
-    return Line(name, {key: measured[key] for key in ("value", "low", "high")}, finding["verdict"])
+    return Line(name, _estimate(measured), finding["verdict"])
 
 
 def _estimate(told: Mapping[str, Any]) -> Estimate:
-    return {key: told[key] for key in ("value", "low", "high")}
+    return {key: told[key] for key in ("value", "low", "high", "too_few") if key in told}
 
 
 def _table(both: Both, answer: Mapping[str, Line]) -> Table:

@@ -61,10 +61,14 @@ export function shown(value, share = true) {
   return share ? percent(value) : value.toFixed(DIGITS);
 }
 
-/** Its interval: "(16–34)"; "" where it has none. */
-export function interval({ low, high }, share = true) {
-  if (low === null || low === undefined || high === null || high === undefined) return "";
-  return share ? `(${Math.round(low * 100)}–${Math.round(high * 100)})` : `(${low.toFixed(DIGITS)}–${high.toFixed(DIGITS)})`;
+/** Its interval: "(16–34)", or "(too few covers)"; "" if it has none. */
+export function interval({ low, high, too_few: few }, share = true) {
+  if (low === null || low === undefined || high === null || high === undefined) return few ? "(too few covers)" : "";
+  const scale = share ? 100 : 1;
+  let digits = share ? 0 : DIGITS;
+  const ends = () => [low, high].map((end) => (end * scale).toFixed(digits));
+  while (low < high && digits < 6 && ends()[0] === ends()[1]) digits += 1; // never "(100–100)"
+  return `(${ends().join("–")})`;
 }
 
 function estimate(figure, share = true) {

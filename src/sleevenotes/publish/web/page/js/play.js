@@ -308,8 +308,9 @@ function standingWords(standing) {
   return `So far ${count(players, "player")}, ${count(people.n, "answer")}: people are right ${figure(people)} of the time, ${others}. ${words}`;
 }
 
-function figure({ value, low, high }) {
-  return low === null ? percent(value) : `${percent(value)} (${percent(low)} to ${percent(high)})`;
+function figure({ value, low, high, too_few: few }) {
+  if (low === null) return few ? `${percent(value)} (too few answers)` : percent(value);
+  return `${percent(value)} (${percent(low)} to ${percent(high)})`;
 }
 
 let here = null;
