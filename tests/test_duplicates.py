@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from copies import COPIES
+from duplicates import DESIGNS, Judged
 from hypothesis import given, settings, strategies as st
 from numpy.typing import NDArray
 
@@ -124,6 +125,18 @@ def test_find_finds_a_design_printed_in_other_inks(covers: list[Pixels]) -> None
     black = [np.where(mask, paper, ink).astype(np.uint8) for mask in masks]
     colored = [jpeg(np.where(mask, paper - 20, red).astype(np.uint8), rng) for mask in masks]
     assert ends(find(thumbnails(black + colored))) == {(index, index + 20) for index in range(20)}
+
+
+def test_what_was_seen_by_eye_does_not_contradict_itself() -> None:
+    lines = [line.split("\t") for line in DESIGNS.read_text(encoding="utf-8").splitlines()]
+    assert {verdict for verdict, *_ in lines} == {"same", "series", "different"}
+    assert all(len(names) > 1 for _, *names in lines)
+    designs = [name for verdict, *names in lines if verdict == "same" for name in names]
+    assert len(designs) == len(set(designs))
+    judged = Judged()
+    assert {judged.verdict(*names) for verdict, *names in lines if verdict == "different"} == {"different"}
+    assert judged.verdict(designs[0], designs[1]) == "same"
+    assert judged.verdict(designs[0], designs[-1]) == ""
 
 
 def test_find_finds_nothing_among_different_covers(covers: list[Pixels]) -> None:

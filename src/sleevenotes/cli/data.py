@@ -170,7 +170,10 @@ def split(
     seed: SeedOption = 0,
     again: Annotated[bool, typer.Option("--again", help="Replace an existing split.")] = False,
 ) -> None:
-    """Split a dataset into train, valid and test, no artist, release or near-duplicate on two sides.
+    """Split a dataset into train, valid and test; known artists, releases and near-duplicates stay on one side.
+
+    Near-duplicates are those that `check` finds: on real covers 99 % of the pairs of one design that an independent
+    hash finds. Covers that were altered more can still be on two sides; docs/results.md says how many.
 
     Example: sleevenotes split out/dataset
     """

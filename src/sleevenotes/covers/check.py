@@ -6,7 +6,7 @@ under different genres first:
 ================ =====================================================================================================
 key              meaning
 ================ =====================================================================================================
-format           1
+format           2
 fingerprint      SHA-256 over the table's file names and hashes; while it fits, `split` looks for no pairs anew
 covers           number of rows
 genres           genre: number of covers that bear it, by name
@@ -56,7 +56,7 @@ from sleevenotes.covers.images import Pixels, decode, encode, resize, sha256
 from sleevenotes.covers.sheets import contact_sheet
 from sleevenotes.errors import CoverError, SleevenotesWarning
 
-FORMAT = 1
+FORMAT = 2
 CHECK_NAME = "check.json"
 SHEET_NAME = "check.png"
 PROBLEMS_NAME = "problems.csv"

@@ -22,8 +22,8 @@ registration technique", IJCAI 1981, with robust weights; how far a block's stru
 term of SSIM, Z. Wang et al., "Image quality assessment: from error visibility to structural similarity", IEEE Trans.
 Image Processing 13(4), 2004, equations 9 and 10.
 
-A *thumbnail* is a cover squeezed to a square, (S, S, 3) uint8; the thresholds hold for S = 64. A *window* is (left, top,
-right, bottom) in shares of a cover's sides, (0, 0, 1, 1) for all of it.
+A *thumbnail* is a cover squeezed to a square, (S, S, 3) uint8; the thresholds hold for S = 64. A *window* is (left,
+top, right, bottom) in shares of a cover's sides, (0, 0, 1, 1) for all of it.
 """
 
 from __future__ import annotations
