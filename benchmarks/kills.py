@@ -174,8 +174,9 @@ def read(path: Path) -> Any:
 def lasting(value: Any) -> Any:
     """Return JSON without times and paths."""
     if isinstance(value, Mapping):
-        if "columns" in value and "rows" in value:  # of a study
-            timed = [column.get("kind") == "seconds" for column in value["columns"]]
+        columns = value.get("columns")
+        if isinstance(columns, list) and columns and isinstance(columns[0], Mapping):  # a table of a study
+            timed = [column.get("kind") == "seconds" for column in columns]
             rows = [{**row, "cells": _untimed(row["cells"], timed)} for row in value["rows"]]
             value = {**value, "rows": rows}
         return {key: lasting(each) for key, each in value.items() if key not in VOLATILE}
