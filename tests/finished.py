@@ -205,6 +205,7 @@ def _write_model(folder: Path, task: str, genres: Sequence[str]) -> None:
         "backbone": {"name": "mobilenet_v2", "training": "made up", "sha256": "cd" * 32, "licence": "BSD-3-Clause"},
         "head": {"kind": "linear", "settings": {"epochs": 40, "rate": 0.001}, "epochs": 8, "best_epoch": 5},
         "calibration": {"method": "temperature", "temperature": 1.4},
+        "weights": {"sha256": "ef" * 32},
         "seed": 3,
         "versions": {"python": "3.11", "sleevenotes": "0.1.0"},
         "dataset": {"name": "five-genres"},

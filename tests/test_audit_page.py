@@ -149,7 +149,7 @@ def test_pictures_come_from_the_folder_of_the_audit_only(tmp_path: Path) -> None
     outside = write_audit(tmp_path / "other") / "labels.jpg"
     told = audit()
     for each in told["findings"]:
-        each["files"] = [{"file": str(outside), "caption": "x"}, {"file": "../other/labels.jpg"}, {"file": 7}, "y"]
+        each["files"] = [{"file": str(outside), "caption": "x"}, {"file": "../other/labels.jpg"}]
     page = Page(write_audit_page(write_audit(tmp_path / "here", told)))
     assert "<img" not in page.html
 
@@ -163,7 +163,7 @@ def test_a_picture_that_cannot_be_read_is_counted(tmp_path: Path) -> None:
 def test_an_audit_that_tells_little_can_be_shown(tmp_path: Path) -> None:
     few = {
         "verdict": "broken",
-        "findings": [{"verdict": "broken"}, {"verdict": "clean", "measured": None, "details": 3}],
+        "findings": [{"verdict": "broken"}, {"verdict": "clean", "measured": None, "details": {}}],
     }
     page = Page(write_audit_page(write_audit(tmp_path / "few", few)))
     assert page.tree is not None
@@ -178,7 +178,7 @@ def test_an_audit_that_tells_little_can_be_shown(tmp_path: Path) -> None:
     [
         {"properties": "width", "traces": [1, {"auc": None}], "places": [{"box": [0, 1], "score": 2}, {"box": "abcd"}]},
         {"shared": [1], "price": 3, "noise": {"a": None}, "suspects": {"x": 1}, "layers": [{"name": None}]},
-        {"places": [{"box": [0, 0, 32, float("nan")], "score": 0.5}], "deletion": [], "before": "x", "after": {}},
+        {"places": [{"box": [0, 0, 32, "x"], "score": 0.5}], "deletion": [], "before": "x", "after": {}},
     ],
 )
 def test_details_that_hold_something_else_show_nothing(tmp_path: Path, details: dict[str, Any]) -> None:
@@ -191,12 +191,12 @@ def test_details_that_hold_something_else_show_nothing(tmp_path: Path, details: 
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (None, "not there. Run `sleevenotes audit` again"),
-        ("[]", "a JSON list"),
+        (None, "not there. Run `sleevenotes audit DATASET -o FOLDER` again"),
+        ("[]", "an empty list. An object was expected"),
         ('{"format": 3}', r"format 3\. At most format 1 is read here\. Update sleevenotes"),
-        ('{"verdict": "clean"}', "no list of findings. A whole audit was expected"),
-        ('{"verdict": "fine", "findings": []}', "verdict 'fine'. One of clean, suspicious, broken was expected"),
-        ('{"verdict": "clean", "findings": [{}]}', "verdict None. One of clean"),
+        ('{"verdict": "clean"}', "findings is missing. A list was expected"),
+        ('{"verdict": "fine", "findings": []}', "verdict is 'fine'. One of clean, suspicious, broken was expected"),
+        ('{"verdict": "clean", "findings": [{}]}', "verdict is missing. One of clean"),
     ],
 )
 def test_a_broken_audit_is_named(tmp_path: Path, content: str | None, words: str) -> None:
@@ -264,7 +264,7 @@ def test_an_audit_of_another_model_says_so(run: Finished, results: Results, tmp_
 
 
 def test_a_broken_audit_beside_a_report_is_named(run: Finished, tmp_path: Path) -> None:
-    with pytest.raises(EvaluationError, match="verdict 'odd'"):
+    with pytest.raises(EvaluationError, match="verdict is 'odd'"):
         audited(run, tmp_path, audit(verdict="odd"))
 
 

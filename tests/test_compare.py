@@ -80,7 +80,16 @@ def judged(
         resamples=20,
     )
     dataset = {"name": "dataset", "fingerprint": "f"}
-    described = {"format": 1, "model": "small", "split": "test", "dataset": dataset, **told, "folds": None, **more}
+    described = {
+        "format": 1,
+        "model": "small",
+        "split": "test",
+        "dataset": dataset,
+        **told,
+        "folds": None,
+        "verdict": "It can't tell.",
+        **more,
+    }
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "evaluation.json").write_text(json.dumps(described), encoding="utf-8")
     _write_table(folder / "predictions.csv", Task(task, tuple(genres)), names, truth, proba, groups, digests)
@@ -461,9 +470,9 @@ def test_what_can_not_be_compared_is_refused(three, tmp_path):
 @pytest.mark.parametrize(
     ("before", "after", "message"),
     [
-        ("proba jazz", "proba", r"predictions.csv: no column 'proba jazz'\. The table that `evaluate` writes"),
+        ("proba jazz", "proba", r"predictions.csv: no column 'proba jazz'\. A table with file_name, truth, "),
         ("images/0001.png", "images/0000.png", "images/0000.png stands there twice"),
-        ("images/0000.png,", "images/0000.png,soul", r"row 2: sha256 'soul\w+'\. 64 hexadecimal digits"),
+        ("images/0000.png,", "images/0000.png,soul", r"row 2: sha256 is 'soul\w+…'\. A SHA-256"),
         (f"{DIGEST},", f"{DIGEST},soul", r"row 2: unknown genre 'soul\w+'"),
     ],
 )
@@ -483,7 +492,7 @@ def test_a_table_of_another_evaluation_is_refused(three, tmp_path):
     ):
         read_recorded(folder)
     rows = (three[0] / "predictions.csv").read_text(encoding="utf-8").splitlines()
-    (folder / "predictions.csv").write_text("\n".join(rows[:-1]), encoding="utf-8")
+    (folder / "predictions.csv").write_text("\n".join([*rows[:-1], ""]), encoding="utf-8")
     with pytest.raises(EvaluationError, match=r"119 covers, where evaluation\.json has 120"):
         read_recorded(folder)
 

@@ -243,7 +243,7 @@ def test_each_genre_has_a_map_of_its_own_before_all_others(run):
 
 def test_a_report_without_a_map_names_the_command(run):
     (run.folder / "map.json").unlink()
-    assert "sleevenotes map MODEL DATASET -o OUT" in report_of(run)
+    assert f"sleevenotes map {run.folder}/model {run.folder}/dataset -o {run.folder}" in report_of(run)
 
 
 @pytest.mark.parametrize("change", [{"model_sha256": "0" * 64}, {"dataset": {"fingerprint": "0" * 64}}])
@@ -256,7 +256,9 @@ def test_a_map_of_another_model_or_other_covers_is_not_shown(run, change):
 
 def test_a_broken_map_is_refused_with_the_command_that_mends_it(run):
     (run.folder / "map.csv").write_text("file_name,x\na.jpg,1\n", encoding="utf-8")
-    with pytest.raises(EvaluationError, match=r"map\.csv: no column 'y'.*sleevenotes map MODEL DATASET -o OUT"):
+    with pytest.raises(
+        EvaluationError, match=r"map\.csv: no column 'y', 'genres' and 'split'.*sleevenotes map .*model .*dataset -o "
+    ):
         report_of(run)
     run.change("map.json", format=2)
     with pytest.raises(EvaluationError, match=r"map\.json: format 2"):
@@ -264,10 +266,10 @@ def test_a_broken_map_is_refused_with_the_command_that_mends_it(run):
 
 
 @pytest.mark.parametrize(("gain", "words"), [
-    ({"low": -0.04, "high": 0.05}, "no more often than chance"),
-    ({"low": -0.1, "high": 0.1}, "can&#39;t be told from these covers"),
-    ({"low": -0.2, "high": -0.1}, "less often"),
-    ({"low": None, "high": None}, "can&#39;t be told"),
+    ({"value": 0.0, "low": -0.04, "high": 0.05}, "no more often than chance"),
+    ({"value": 0.0, "low": -0.1, "high": 0.1}, "can&#39;t be told from these covers"),
+    ({"value": -0.15, "low": -0.2, "high": -0.1}, "less often"),
+    ({"value": None, "low": None, "high": None}, "can&#39;t be told"),
 ])  # fmt: skip
 def test_the_report_says_no_more_of_the_neighbours_than_their_interval_does(run, gain, words):
     told = json.loads((run.folder / "map.json").read_text(encoding="utf-8"))["purity"]["test"]

@@ -231,8 +231,8 @@ def test_a_cover_without_a_group_is_one_and_without_a_digest_gets_one(tmp_path: 
 def test_settings_are_what_split_wrote(tmp_path: Path):
     dataset = from_columns(tmp_path, {"file_name": [], "genres": []})
     assert dataset.settings == {}
-    (tmp_path / "split.json").write_text(json.dumps({"task": "single"}))
-    assert from_columns(tmp_path, {"file_name": [], "genres": []}).settings == {"task": "single"}
+    (tmp_path / "split.json").write_text(json.dumps({"task": "single", "genres": ["folk"]}))
+    assert from_columns(tmp_path, {"file_name": [], "genres": []}).settings == {"task": "single", "genres": ["folk"]}
     (tmp_path / "split.json").write_text("{")
     with pytest.raises(DatasetError, match=r"split\.json: no valid JSON\. Delete it and run `sleevenotes split"):
         _ = from_columns(tmp_path, {"file_name": [], "genres": []}).settings

@@ -182,7 +182,7 @@ def test_a_model_that_was_fine_tuned_says_so_and_lends_its_backbone_to_nobody(tu
     assert "strength" in card["head"]["frozen"]
     assert tuned_model.finetuned
     assert tuned_model.lends is None
-    weights = read_weights(tuned_model.folder / "weights.safetensors")
+    weights = read_weights(tuned_model.folder)
     published = torch.load(pretrained, weights_only=True)
     same = {name for name, value in published.items() if np.array_equal(weights.get(f"network.{name}"), value.numpy())}
     assert "features.0.0.weight" in same

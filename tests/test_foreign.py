@@ -196,11 +196,11 @@ def test_a_json_file_beside_it_tells_all_that_the_graph_leaves_open(tmp_path: Pa
     ("content", "told"),
     [
         ("{", r"mine\.json: no valid JSON"),
-        ("[]", r"mine\.json: no object"),
+        ("[]", r"mine\.json: an empty list\. An object was expected"),
         ('{"normalize": "imagenet"}', r"unknown 'normalize'\. Known are normalise, .*Did you mean 'normalise'"),
-        ('{"mean": [1, 2]}', r"mean \[1, 2\]\. Three numbers"),
-        ('{"size_px": 0}', r"size_px 0\. A size"),
-        ('{"output": 3}', r"output 3\. A name"),
+        ('{"mean": [1, 2]}', r"mean is a list of 2\. Three numbers"),
+        ('{"size_px": 0}', r"size_px is 0\. A size"),
+        ('{"output": 3}', r"output is 3\. A name"),
         ('{"normalise": "imagnet"}', r"normalise 'imagnet': unknown.*Did you mean 'imagenet'"),
     ],
 )

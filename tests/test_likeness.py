@@ -127,7 +127,7 @@ def test_a_saved_likeness_gives_the_same_numbers_and_a_damaged_one_is_told(tmp_p
     assert kept.widths == [512, 324]
     assert np.array_equal(ComposedExtractor([of[0], kept]).features(covers)[:, 512:], first.features(covers))
     (tmp_path / "l.safetensors").write_bytes(b"no")
-    with pytest.raises(ModelError, match=r"l\.safetensors: can't be read .* Train the model again"):
+    with pytest.raises(ModelError, match=r"l\.safetensors: it is damaged, .* Train the model again"):
         Likeness.load(tmp_path / "l.safetensors")
 
 

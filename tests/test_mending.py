@@ -221,7 +221,9 @@ def test_a_log_that_an_editor_left_without_an_end_goes_on(dataset: Dataset):
     mend(now, FIRST, genres=["metal"], who="ann")
     assert [change.number for change in changes(dataset.folder)] == [1, 2]
     log.write_text("change,when,who,file_name,before,after,undoes\nx,,,,,,\n")
-    with pytest.raises(DatasetError, match=r"row 2: change 'x' that undoes ''"):
+    with pytest.raises(
+        DatasetError, match=r"row 2: change is 'x' \(a whole number of at least 1 was expected\); file_name is ''"
+    ):
         changes(dataset.folder)
 
 
@@ -376,7 +378,7 @@ def test_a_lost_change_of_a_cover_that_somebody_changed_meanwhile_is_marked(data
 
 def test_a_spoilt_pending_change_is_told(dataset: Dataset):
     write_json(dataset.folder / PENDING_NAME, {"number": 1})
-    with pytest.raises(DatasetError, match="no change"):
+    with pytest.raises(DatasetError, match=r"when is missing .*Delete it, and look at the end of changes\.csv"):
         finish(dataset.folder)
 
 

@@ -12,7 +12,7 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 from sleevenotes.covers.dataset import Dataset
-from sleevenotes.covers.images import decode, resize
+from sleevenotes.covers.images import decode, resize, sha256
 from sleevenotes.errors import ModelError
 from sleevenotes.judge.explain import Explainer
 from sleevenotes.learn import color
@@ -139,8 +139,8 @@ def test_a_folder_without_a_model_is_told_how_to_make_one(tmp_path: Path):
     ("card", "told"),
     [
         ("{", r"model\.json: no valid JSON"),
-        ("[]", r"model\.json: no calibration, format, genres, name, network, preprocessing, task in it"),
-        ({"format": 99}, r"model\.json: format 99\. Format 1 was expected\. Train the model again"),
+        ("[]", r"model\.json: an empty list\. An object was expected\. Train the model again"),
+        ({"format": 99}, r"model\.json: format 99\. At most format 1 is read here\. Update sleevenotes"),
     ],
 )
 def test_a_spoilt_card_is_told_in_a_sentence(spoilt: Path, card: object, told: str):
@@ -153,16 +153,66 @@ def test_a_spoilt_card_is_told_in_a_sentence(spoilt: Path, card: object, told: s
 
 def test_spoilt_weights_are_told_in_a_sentence(spoilt: Path):
     path = spoilt / "weights.safetensors"
-    kept = load_file(path)
     path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(ModelError, match=r"weights\.safetensors: can't be read .* Train the model again"):
-        Model.load(spoilt)
-    save_file({"head.weight": kept["head.weight"]}, path)
-    with pytest.raises(ModelError, match=r"weights\.safetensors: no head in it"):
+    with pytest.raises(ModelError, match=r"its SHA-256 begins with \w{8}, so that it was damaged or replaced"):
         Model.load(spoilt)
     path.unlink()
-    with pytest.raises(ModelError, match=r"weights\.safetensors: can't be read"):
+    with pytest.raises(ModelError, match=r"weights\.safetensors: not there\. Train the model again"):
         Model.load(spoilt)
+
+
+def test_weights_of_others_are_refused_even_if_the_card_vouches_for_them(spoilt: Path):
+    path = spoilt / "weights.safetensors"
+    kept = load_file(path)
+    weight, bias = kept["head.weight"], kept["head.bias"]
+    for arrays, told in (
+        ({"head.weight": weight}, "no head in it"),
+        ({"head.weight": weight[:2], "head.bias": bias[:2]}, r"a head of the shapes 2 × \d+ and 2\. 3 rows"),
+        ({"head.weight": weight[0], "head.bias": bias}, r"a head of the shapes"),
+        (
+            {"head.weight": weight * np.float32(np.nan), "head.bias": bias},
+            "head.weight has numbers that are not",
+        ),
+        ({"head.weight": weight.astype(np.float64), "head.bias": bias}, "head.weight has numbers of an unknown type"),
+    ):
+        save_file(arrays, path)
+        vouch(spoilt)
+        with pytest.raises(ModelError, match=told):
+            Model.load(spoilt)
+    save_file({"head.weight": weight[:, :5].copy(), "head.bias": bias}, path)
+    vouch(spoilt)
+    with pytest.raises(ModelError, match=r"\d+ features of a cover, where the head takes 5\. Train the model again"):
+        Model.load(spoilt).logits(np.zeros((1, 32, 32, 3), np.uint8))
+    path.write_bytes(bfloat16(path))
+    vouch(spoilt)
+    with pytest.raises(ModelError, match="numbers of an unknown type"):
+        Model.load(spoilt)
+
+
+def vouch(folder: Path) -> None:
+    """Let a model's card name the SHA-256 of its files as they are."""
+    card = json.loads((folder / "model.json").read_text())
+    card["weights"]["sha256"] = sha256((folder / "weights.safetensors").read_bytes())
+    card["network"]["sha256"] = sha256((folder / "network.onnx").read_bytes())
+    (folder / "model.json").write_text(json.dumps(card))
+
+
+def bfloat16(path: Path) -> bytes:
+    """A file of weights whose numbers claim to be bfloat16."""
+    content = path.read_bytes()
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    for name in ("head.weight", "head.bias"):
+        header[name] |= {"dtype": "BF16", "shape": [*header[name]["shape"], 2]}
+    written = json.dumps(header).encode()
+    return len(written).to_bytes(8, "little") + written + content[8 + size :]
+
+
+def test_another_network_is_refused(spoilt: Path):
+    path = spoilt / "network.onnx"
+    path.write_bytes(path.read_bytes() + b"\0")
+    with pytest.raises(ModelError, match=r"network\.onnx: its SHA-256 begins with"):
+        Model.load(spoilt).logits(np.zeros((1, 32, 32, 3), np.uint8))
 
 
 def test_parts_that_are_missing_are_told_when_they_are_needed(spoilt: Path):

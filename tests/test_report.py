@@ -329,7 +329,7 @@ def test_a_long_verdict_is_told_whole(run: Finished) -> None:
     ("name", "error", "words"),
     [
         ("dataset/metadata.csv", DatasetError, "metadata"),
-        ("model/model.json", ModelError, "not there. Run `sleevenotes train"),
+        ("model/model.json", ModelError, "no model.json in this folder. A model was expected"),
         ("evaluation.json", EvaluationError, "not there. Run `sleevenotes evaluate"),
     ],
 )
@@ -346,10 +346,10 @@ def test_a_report_needs_dataset_model_and_evaluation(
     ("change", "words"),
     [
         ({"format": 9}, r"format 9\. At most format 1 is read here\. Update sleevenotes\."),
-        ({"task": "ternary"}, r"task 'ternary'\. One of single, binary, multi was expected"),
-        ({"accuracy": None}, r"no 'accuracy'"),
-        ({"verdict": ""}, r"no 'verdict'"),
-        ({"genres": "rock"}, r"genres that do not fit the task"),
+        ({"task": "ternary"}, r"task is 'ternary'\. One of single, binary, multi was expected"),
+        ({"accuracy": None}, r"accuracy is null\. An object was expected"),
+        ({"verdict": ""}, r"verdict is ''\. Text that is not empty was expected"),
+        ({"genres": "rock"}, r"genres is 'rock'\. A list that is not empty was expected"),
     ],
 )
 def test_an_evaluation_that_is_not_whole_is_refused(run: Finished, change: dict[str, Any], words: str) -> None:
@@ -362,10 +362,10 @@ def test_an_evaluation_that_is_not_whole_is_refused(run: Finished, change: dict[
     ("name", "content", "words"),
     [
         ("evaluation.json", "{", "no valid JSON"),
-        ("evaluation.json", "[]", "a JSON list"),
+        ("evaluation.json", "[]", "an empty list. An object was expected"),
         ("predictions.csv", "file_name,truth\na.jpg,rock\n", "no column 'predicted'"),
         ("predictions.csv", b"file_name\n\xff\xfe", "no CSV table in UTF-8"),
-        ("explanations/explanations.json", "{}", "no list of explanations"),
+        ("explanations/explanations.json", "{}", "an object. A list was expected"),
         ("explanations/explanations.json", "?", "no valid JSON"),
     ],
 )
@@ -379,7 +379,7 @@ def test_a_report_carries_off_no_picture_from_elsewhere(run: Finished) -> None:
     path = run.folder / "explanations" / "explanations.json"
     entries = json.loads(path.read_text(encoding="utf-8"))
     shutil.copy(run.folder / "explanations" / entries[0]["cover"], run.folder / "secret.jpg")
-    outside = ["../secret.jpg", str((run.folder / "secret.jpg").resolve()), "no\x00name", 7]
+    outside = ["../secret.jpg", str((run.folder / "secret.jpg").resolve()), "no\x00name"]
     for entry, name in zip(entries, outside, strict=False):
         entry |= {"file_name": f"not in the table {name}.jpg", "cover": name, "overlay": name, "proba": 1.0}
     path.write_text(json.dumps(entries[: len(outside)]), encoding="utf-8")
@@ -417,15 +417,18 @@ def test_the_title_is_that_of_the_source_and_never_of_the_folder(run: Finished) 
     assert "Ours, judged by its covers" in report(run).text
 
 
-def test_a_table_from_a_spreadsheet_may_have_gaps(run: Finished) -> None:
+def test_a_table_with_gaps_is_refused(run: Finished) -> None:
     path = run.folder / "predictions.csv"
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))
-    rows[1][4] = "not a number"
-    rows[2] = rows[2][:3]
-    with path.open("w", encoding="utf-8-sig", newline="") as file:
-        csv.writer(file).writerows(rows)
-    assert "Sure and right" in report(run, explanations=None).text
+    for row, words in (
+        (rows[1][:3], "row 2: 3 cells, where the table has"),
+        (["x" if name == "confidence" else cell for name, cell in zip(rows[0], rows[1], strict=True)], "is 'x'"),
+    ):
+        with path.open("w", encoding="utf-8-sig", newline="") as file:
+            csv.writer(file).writerows([rows[0], row, *rows[2:]])
+        with pytest.raises(EvaluationError, match=words):
+            report(run, explanations=None)
 
 
 def _contrast(one: str, other: str) -> float:

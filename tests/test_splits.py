@@ -333,7 +333,9 @@ def test_a_join_keeps_what_each_collection_knows_and_leaves_out_covers_of_which_
     told = quietly(done, task="multi", again=True).settings["notes"]
     assert any("tell the collection instead of the art: rock (three)." in note for note in told)
     (tmp_path / "collections.json").write_text('{"collections": 3}')
-    with pytest.raises(DatasetError, match=r"collections\.json: can't be used .* Join the datasets again"):
+    with pytest.raises(
+        DatasetError, match=r"collections\.json: collections is 3\. An object was expected\. Join the datasets again"
+    ):
         split(done, task="multi", again=True)
 
 

@@ -197,10 +197,10 @@ def test_a_study_of_nothing_has_a_page(tmp_path: Path) -> None:
     [
         (None, "not there. Run `sleevenotes study` again"),
         ("{", "no valid JSON"),
-        ("[]", "a JSON list"),
+        ("[]", "an empty list. An object was expected"),
         ('{"format": 9}', r"format 9\. At most format 1 is read here\. Update sleevenotes"),
-        ('{"format": 1}', r"no list of sections\. A whole study was expected"),
-        ('{"sections": [{"tables": [{"id": "x"}]}]}', r"table 'x' can't be shown \(KeyError\('columns'\)\)"),
+        ('{"format": 1}', r"sections is missing\. A list was expected"),
+        ('{"sections": [{"tables": [{"id": "x"}]}]}', r"the table 'x' can't be shown\. Make it again"),
         (broken("pie"), "kind 'pie' is none of heat"),
         (broken("heat", rows=["a"], columns=["a", "b"], matrix=[[1]]), "figure 'x' can't be .*its matrix is not 1 × 2"),
         (broken("lines", x=[1, 2], series={"a": [1]}), "each series needs one estimate for each x"),

@@ -123,9 +123,15 @@ def test_a_folder_from_a_stranger_reaches_for_no_file_outside_of_it(tmp_path: Pa
     assert (tmp_path / "victim").read_text() == "mine"
 
 
-@pytest.mark.parametrize("content", [{}, {"new": "all", "gone": [], "last": []}])
-def test_a_damaged_plan_is_told(tmp_path: Path, content: dict[str, Any]):
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ({}, "new is missing .* Delete .*ready"),
+        ({"new": "all", "gone": [], "last": []}, "new is 'all'. A list was expected"),
+    ],
+)
+def test_a_damaged_plan_is_told(tmp_path: Path, content: dict[str, Any], words: str):
     (tmp_path / READY).mkdir()
     write_json(tmp_path / READY / PLAN_NAME, content)
-    with pytest.raises(DatasetError, match="not what sleevenotes writes there"):
+    with pytest.raises(DatasetError, match=words):
         finish_swap(tmp_path)

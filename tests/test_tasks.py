@@ -11,7 +11,7 @@ from hypothesis import given, strategies as st
 
 from sleevenotes.covers.dataset import from_columns
 from sleevenotes.covers.tasks import Task, mask_unknown
-from sleevenotes.errors import SplitError
+from sleevenotes.errors import DatasetError, SplitError
 
 GENRES = ("folk", "jazz", "rock")
 SINGLE, MULTI = Task("single", GENRES), Task("multi", GENRES)
@@ -61,11 +61,16 @@ def test_the_task_of_a_dataset_is_what_split_found(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    "spoilt", [{"seed": 1}, {"task": "ternary", "genres": ["a"]}, {"task": "single", "genres": []}]
+    ("spoilt", "words"),
+    [
+        ({"seed": 1}, r"task is missing \(one of single, binary, multi was expected\); genres is missing .* --again"),
+        ({"task": "ternary", "genres": ["a"]}, r"task is 'ternary'\. One of single, binary, multi was expected"),
+        ({"task": "single", "genres": []}, r"genres is an empty list\. A list that is not empty was expected"),
+    ],
 )
-def test_settings_that_were_spoilt_are_told(tmp_path: Path, spoilt: dict[str, object]):
+def test_settings_that_were_spoilt_are_told(tmp_path: Path, spoilt: dict[str, object], words: str):
     (tmp_path / "split.json").write_text(json.dumps(spoilt))
-    with pytest.raises(SplitError, match=r"split\.json: no task of single, binary, multi .* --again"):
+    with pytest.raises(DatasetError, match=words):
         Task.of(from_columns(tmp_path, {"file_name": ["a"], "genres": ["jazz"]}))
 
 

@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import shlex
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -16,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from sleevenotes.covers.dataset import Dataset
+from sleevenotes.errors import DatasetError
 from sleevenotes.learn.model import Model
 
 if TYPE_CHECKING:
@@ -134,10 +133,14 @@ def _demo(journey: Journey, progress_bar: ProgressBar) -> Path:
 
 
 def _check(dataset: Dataset, progress_bar: ProgressBar) -> str:
-    from sleevenotes.covers.check import CHECK_NAME, check, fingerprint
+    from sleevenotes.covers.check import check, fingerprint
+    from sleevenotes.covers.reports import CHECK_NAME, read_check
 
     path = dataset.folder / CHECK_NAME
-    report = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    try:
+        report = read_check(path)
+    except DatasetError:  # none, or a damaged one: the covers are checked again
+        report = {}
     if report.get("fingerprint") != fingerprint(dataset):
         with progress_bar("checking") as progress:
             report = check(dataset, progress=progress)
@@ -231,10 +234,11 @@ def _map(journey: Journey, model: Model, dataset: Dataset, progress_bar: Progres
         return str(cover_map(model, dataset, journey.out, seed=journey.seed, progress=progress)["words"])
 
 
-def telling_rows(predictions: Path, count: int = EXPLAINED_COVERS) -> list[dict[str, str]]:
+def telling_rows(predictions: Path, count: int = EXPLAINED_COVERS) -> list[dict[str, Any]]:
     """Return the rows of `predictions.csv` whose covers are worth a look: the surest hits, then the surest misses."""
-    with predictions.open(encoding="utf-8", newline="") as file:
-        rows = sorted(csv.DictReader(file), key=lambda row: -float(row["confidence"]))
+    from sleevenotes.judge.schemas import read_predictions
+
+    rows = sorted(read_predictions(predictions), key=lambda row: -row["confidence"])
     hits = [row for row in rows if set(row["predicted"].split(";")) & set(row["truth"].split(";"))]
     misses = [row for row in rows if not set(row["predicted"].split(";")) & set(row["truth"].split(";"))]
     return hits[:count] + misses[:count]

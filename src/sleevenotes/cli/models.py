@@ -37,7 +37,7 @@ from sleevenotes.cli.options import (
     training_options,
 )
 from sleevenotes.cli.program import app
-from sleevenotes.cli.terminal import print_table, progress_bar, say
+from sleevenotes.cli.terminal import print_table, progress_bar, say, tell
 
 
 @app.command()
@@ -216,10 +216,10 @@ def predict(
     predictions = loaded.predict(sources, names=names)
     write = write_json_lines if as_json else write_csv if as_csv else write_table
     caution = loaded.caution(max_risk=MAX_RISK if max_risk is None else max_risk, coverage=coverage)
-    print(provenance(loaded), file=sys.stderr)
+    tell(provenance(loaded))
     failed = write(predictions, loaded.genres, sys.stdout, top, caution)
     if failed:
-        print(f"{failed:,} of {len(names):,} covers could not be read", file=sys.stderr)
+        tell(f"{failed:,} of {len(names):,} covers could not be read")
         raise typer.Exit(1)
 
 
@@ -240,13 +240,13 @@ def explain(
     from sleevenotes.publish.provenance import provenance
 
     model, given = model_first(covers)
-    print(provenance(model), file=sys.stderr)
+    tell(provenance(model))
     explanations, unreadable = explain_covers(model, [Path(cover) for cover in given], out, genres=genre or ())
     rows = [(each.file_name, each.genre, f"{each.proba:.1%}", str(out / each.overlay)) for each in explanations]
     print_table(("cover", "genre", "proba", "map"), rows)
     if unreadable:
         for error in unreadable:
-            print(error, file=sys.stderr)
+            tell(error)
         raise typer.Exit(1)
 
 

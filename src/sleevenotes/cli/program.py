@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from sleevenotes import __version__
-from sleevenotes.cli.terminal import tell_warning, write_any_character
+from sleevenotes.cli.terminal import tell, tell_warning, write_any_character
 from sleevenotes.errors import SleevenotesError, SleevenotesWarning
 
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
@@ -51,11 +51,11 @@ def main() -> None:
     try:
         app()
     except SleevenotesError as error:
-        print(f"error: {error}", file=sys.stderr)
+        tell(f"error: {error}")
         sys.exit(1)
     except SystemExit as stop:
         if stop.code == INTERRUPTED:
-            print("stopped; the same command goes on from here (`train` with --resume)", file=sys.stderr)
+            tell("stopped; the same command goes on from here (`train` with --resume)")
         raise
     except BrokenPipeError:  # the reader of our output has gone, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -63,5 +63,5 @@ def main() -> None:
     except OSError as error:
         where = error.filename or "this machine"
         cure = " Make room or give yourself the right to write there, then run the same command again."
-        print(f"error: {where}: {error.strerror or error}.{cure if error.errno in UNWRITABLE else ''}", file=sys.stderr)
+        tell(f"error: {where}: {error.strerror or error}.{cure if error.errno in UNWRITABLE else ''}")
         sys.exit(1)

@@ -10,7 +10,7 @@ import typer
 
 from sleevenotes.cli.options import DatasetArgument, ModelArgument, NoCoversOption, SeedOption
 from sleevenotes.cli.program import app
-from sleevenotes.cli.terminal import progress_bar, say
+from sleevenotes.cli.terminal import progress_bar, say, tell
 
 
 @app.command()
@@ -52,12 +52,12 @@ def similar(
     answers = list(index.ask(sources, names=names, top=top, duplicates=not no_duplicates))
     write = write_json_lines if as_json else write_csv if as_csv else write_table
     failed = write(answers, sys.stdout)
-    print(index.words, file=sys.stderr)
+    tell(index.words)
     if out is not None:
         page = write_similar_page(out, answers, sources, dataset=dataset, covers=not no_covers)
-        print(f"Page: {page}", file=sys.stderr)
+        tell(f"Page: {page}")
     if failed:
-        print(f"{failed:,} of {len(names):,} covers could not be read", file=sys.stderr)
+        tell(f"{failed:,} of {len(names):,} covers could not be read")
         raise typer.Exit(1)
 
 

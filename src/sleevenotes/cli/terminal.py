@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
+from sleevenotes.covers.escapes import shown
 from sleevenotes.errors import SleevenotesWarning
 
 RULE = "─"
+KEPT = "\n\t"  # control characters that lines of our own have
 ASCII = {RULE: "-", "–": "-", "—": "-", "…": "...", "×": "x", "≥": ">=", "≤": "<=", "±": "+/-", "→": "->", "·": "."} | {
     quote: plain for quotes, plain in (("“”„", '"'), ("‘’", "'")) for quote in quotes
 }
@@ -51,13 +53,18 @@ def _ascii(letter: str) -> str:
 def say(*lines: str) -> None:
     """Print lines for people."""
     for line in lines:
-        print(line)
+        print(shown(line, KEPT))
     sys.stdout.flush()
+
+
+def tell(line: object) -> None:
+    """Print a line on stderr, beside the result on stdout."""
+    print(shown(str(line), KEPT), file=sys.stderr)
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print rows in columns as wide as their widest cell; the same text in a terminal and in a file."""
-    cells = [[str(cell) for cell in row] for row in (header, *rows)]
+    cells = [[shown(str(cell)) for cell in row] for row in (header, *rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
     for number, row in enumerate(cells):
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -101,4 +108,4 @@ def tell_warning(
 ) -> None:
     """Say a warning of ours in a line; others are about the innards of libraries, and of no use to a reader."""
     if issubclass(category, SleevenotesWarning):
-        print(f"note: {message}", file=sys.stderr)
+        tell(f"note: {message}")

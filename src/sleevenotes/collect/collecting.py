@@ -29,7 +29,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import polars as pl
 
@@ -57,10 +57,11 @@ from sleevenotes.covers.files import flush_all, replacing, write_json
 from sleevenotes.covers.genres import GenreMap, write_map
 from sleevenotes.covers.images import MAX_PIXELS
 from sleevenotes.covers.locks import writing
+from sleevenotes.covers.reports import PROBLEMS_NAME, read_problems
+from sleevenotes.covers.schema import Count, read_json
 from sleevenotes.errors import DatasetError, SourceError
 
 STATE_NAME = "collect.json"
-PROBLEMS_NAME = "problems.csv"
 GENRES_NAME = "genres.csv"
 COUNTS = ("found", "covers", "duplicates", "broken", "dropped", "unlisted", "scans", "ignored")
 FEW = questions.MIN_COVERS["single"]
@@ -253,7 +254,8 @@ def _collected(
     if before is not None and _unchanged(folder, state, before):
         if settings.title not in ("", before.state.get("title")):
             write_json(folder / STATE_NAME, {**before.state, "title": settings.title})
-        counts, problems = before.state["counts"], _read_problems(folder)
+        counts: dict[str, int] = Counter(before.state["counts"])
+        problems = _read_problems(folder)
         notes = [*listing.notes, *supply.told(listing.found)]
         seconds, missing = time.perf_counter() - started, _missing(before.dataset, listing, mapping, genre_map)
         return CollectResult(
@@ -344,6 +346,24 @@ def list_source(
     )
 
 
+class WaySettings(TypedDict):
+    """The settings that decide what an earlier collecting knew."""
+
+    link: bool
+    max_pixels: Count
+
+
+class CollectState(TypedDict):
+    """The contents of `collect.json`."""
+
+    format: int
+    place: str
+    settings: WaySettings
+    counts: dict[str, Count]
+    columns: list[str]
+    table: str
+
+
 @dataclass(frozen=True)
 class _Before:
     """A dataset that was collected earlier into the same folder."""
@@ -424,16 +444,12 @@ def _before(folder: Path) -> _Before | None:
     path = folder / STATE_NAME
     if not path.exists():
         return None
-    cure = "Collect into another folder with `-o`"
+    cure = "Delete it, and run the same command again, or collect into another folder with `-o`"
+    state: Any = read_json(path, CollectState, SourceError, cure, newest=FORMAT)
     try:
-        state = json.loads(path.read_text(encoding="utf-8"))
         table_path(folder)
-    except ValueError as cause:
-        raise SourceError(str(path), "no valid JSON", cure=cure) from cause
     except DatasetError:
         return None  # its table was deleted: there is nothing to keep
-    if state.get("format") != FORMAT:
-        raise SourceError(str(path), f"format {state.get('format')}", f"format {FORMAT}", cure)
     return _Before(state, Dataset.open(folder, files=False))
 
 
@@ -607,8 +623,7 @@ def _write_problems(folder: Path, problems: Sequence[Problem]) -> None:
 
 
 def _read_problems(folder: Path) -> list[Problem]:
-    with (folder / PROBLEMS_NAME).open(encoding="utf-8", newline="") as file:
-        return [Problem(*row) for row in list(csv.reader(file))[1:]]
+    return [Problem(row["source"], row["problem"]) for row in read_problems(folder / PROBLEMS_NAME)]
 
 
 @contextmanager

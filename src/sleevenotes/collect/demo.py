@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, TypedDict
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from sleevenotes.collect.drawing.sleeve import furnish, set_type
 from sleevenotes.collect.flaws import BROKEN, EDITS, SHORTCUTS, broken_file, plant, reissue
 from sleevenotes.covers.files import write_json
 from sleevenotes.covers.images import encode
+from sleevenotes.covers.schema import Meta, Name, read_json, read_rows
 from sleevenotes.errors import SourceError, did_you_mean
 
 
@@ -240,6 +241,25 @@ class DemoCover:
     edits: tuple[str, ...] = ()
     broken: str = ""
     shortcut: str = ""
+
+
+class TruthRow(TypedDict):
+    """A row of truth.csv: a `DemoCover` as text."""
+
+    file_name: Name
+    genre: str
+    true_genre: str
+    artist: str
+    album: str
+    year: int
+    motif: str
+    motif_box: Annotated[str, Meta(pattern=r"^(\d+,\d+,\d+,\d+)?$", description="four whole numbers, or nothing")]
+    palette: str
+    near_duplicate_of: str
+    duplicate_of: str
+    edits: str
+    broken: str
+    shortcut: str
 
 
 class DrawnCover(NamedTuple):
@@ -564,7 +584,10 @@ def _plain(settings: DemoSettings) -> dict[str, Any]:
 def _is_drawn(folder: Path, mine: set[str], recipe: Mapping[str, Any]) -> bool:
     """Return whether a folder holds these very covers already."""
     path = folder / DRAWN
-    if not path.exists() or json.loads(path.read_text(encoding="utf-8")) != recipe:
+    if not path.exists():
+        return False
+    cure = f"Delete {folder}, or draw into another folder"
+    if read_json(path, dict[str, Any], SourceError, cure) != json.loads(json.dumps(recipe)):
         return False
     return all((folder / name).is_file() for name in mine)
 
@@ -635,16 +658,15 @@ def read_truth(folder: Path) -> list[DemoCover]:
     path = folder / TRUTH
     if not path.is_file():
         raise SourceError(str(folder), f"no {TRUTH}", "a folder of demo covers", "Draw them first")
-    with path.open(encoding="utf-8", newline="") as file:
-        return [_from_row(row) for row in csv.DictReader(file)]
+    return [_from_row(row) for row in read_rows(path, TruthRow, SourceError, "Draw them again")]
 
 
-def _from_row(row: dict[str, str]) -> DemoCover:
+def _from_row(row: TruthRow) -> DemoCover:
     box = [int(v) for v in row["motif_box"].split(",") if v]
-    texts = {name: row[name] for name in row if name not in ("year", "motif_box", "edits")}
+    texts: dict[str, Any] = {name: cell for name, cell in row.items() if name not in ("year", "motif_box", "edits")}
     return DemoCover(
         **texts,
-        year=int(row["year"]),
+        year=row["year"],
         motif_box=(box[0], box[1], box[2], box[3]) if box else None,
         edits=tuple(row["edits"].split()),
     )

@@ -15,15 +15,16 @@ from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, nullcontext
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from io import BufferedRandom
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from sleevenotes.collect.folders import Found, Listing, Problem
 from sleevenotes.collect.naming import Names
 from sleevenotes.covers.dataset import Dataset
 from sleevenotes.covers.images import decode, probe, sha256
+from sleevenotes.covers.schema import Count, validated
 from sleevenotes.errors import CoverError, OversizedCover, SourceError
 
 FORMAT = 1
@@ -57,6 +58,20 @@ class Entry:
     height: int = 0
     problem: str = ""
     file: str = ""
+
+
+class JournalLine(TypedDict):
+    """A line of the journal, as it is read back."""
+
+    source: str
+    size: int
+    mtime_ns: int
+    sha256: NotRequired[str]
+    suffix: NotRequired[str]
+    width: NotRequired[Count]
+    height: NotRequired[Count]
+    problem: NotRequired[str]
+    file: NotRequired[str]
 
 
 @dataclass
@@ -368,12 +383,14 @@ def _line(record: Mapping[str, Any]) -> bytes:
 
 def _entries(lines: Sequence[bytes]) -> list[Entry]:
     """Read the journal up to the first line that is not whole."""
-    entries = []
+    entries, known = [], {each.name for each in fields(Entry)}
     for line in lines:
         try:
-            entries.append(Entry(**json.loads(line)))
-        except (ValueError, TypeError):
+            # not msgspec's reader of JSON: names that are no UTF-8 stand there as halves of surrogate pairs
+            entry: dict[str, Any] = dict(validated(json.loads(line), "", JournalLine, SourceError, ""))
+        except (ValueError, RecursionError, SourceError):
             break
+        entries.append(Entry(**{name: value for name, value in entry.items() if name in known}))
         if not line.endswith(b"\n"):
             entries.pop()
             break

@@ -33,7 +33,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 import polars as pl
@@ -48,6 +48,8 @@ from sleevenotes.covers.images import Pixels, decode, encode, probe, resize, sha
 from sleevenotes.covers.locks import writing
 from sleevenotes.covers.pixels import cores, iter_covers
 from sleevenotes.covers.properties import HARMONISED_NAME
+from sleevenotes.covers.reports import PROBLEMS_NAME, read_problems
+from sleevenotes.covers.schema import Count, read_json
 from sleevenotes.covers.sheets import contact_sheet
 from sleevenotes.covers.swapping import finish_swap, rebuilding
 from sleevenotes.covers.tasks import COLLECTIONS_NAME, Task
@@ -55,7 +57,6 @@ from sleevenotes.errors import CoverError, DatasetError
 
 FORMAT = 1
 SHEET_NAME = "harmonised.png"
-PROBLEMS_NAME = "problems.csv"
 COLLECTION = "collection"
 
 SMALLEST_PX, LARGEST_PX = 16, 4096
@@ -90,6 +91,29 @@ class HarmoniseSettings:
     size_px: int | None = None
     quality: int = 85
     seed: int = 0
+
+
+class MadeOf(TypedDict):
+    """The dataset that another one was made of."""
+
+    name: str
+    fingerprint: str
+    covers: Count
+
+
+class HarmoniseState(TypedDict):
+    """The contents of `harmonise.json`."""
+
+    format: int
+    finished: bool
+    dataset: MadeOf
+    place: str
+    table: str
+    asked_size_px: int | None
+    size_px: int
+    quality: int
+    seed: int
+    words: NotRequired[list[str]]
 
 
 @dataclass(frozen=True)
@@ -253,11 +277,8 @@ def _before(dataset: Dataset, out: Path) -> dict[str, Any] | None:
 
 
 def _read_state(path: Path) -> dict[str, Any]:
-    try:
-        state: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as cause:
-        raise DatasetError(str(path), "no valid JSON", cure="Name another folder with `-o`") from cause
-    return state
+    state: Any = read_json(path, HarmoniseState, DatasetError, "Name another folder with `-o`", newest=FORMAT)
+    return state  # type: ignore[no-any-return]
 
 
 def _came_from(dataset: Dataset) -> dict[str, Any]:
@@ -282,8 +303,7 @@ def _is_done(out: Path, before: Mapping[str, Any], came_from: Mapping[str, Any],
 
 
 def _found(dataset: Dataset, out: Path, state: Mapping[str, Any], started: float) -> Harmonised:
-    with (out / PROBLEMS_NAME).open(encoding="utf-8", newline="") as file:
-        gone = {row["source"] for row in csv.DictReader(file)}
+    gone = {row["source"] for row in read_problems(out / PROBLEMS_NAME)}
     rows = np.flatnonzero([name not in gone for name in dataset.file_names])
     return Harmonised(Dataset.open(out), rows, state, time.perf_counter() - started, fresh=False)
 

@@ -141,9 +141,12 @@ def _read(path: Path) -> dict[str, Row]:
         return {}
     text = path.read_bytes().decode("utf-8", "replace")
     whole = text[: text.rfind("\n") + 1]
-    header, *lines = list(csv.reader(io.StringIO(whole, newline=""))) or [[]]
+    cure = "Collect into another folder with `-o`"
+    try:
+        header, *lines = list(csv.reader(io.StringIO(whole, newline=""))) or [[]]
+    except csv.Error as cause:
+        raise SourceError(str(path), "no CSV table", "", cure) from cause
     if tuple(header) != COLUMNS:
-        cure = "Collect into another folder with `-o`"
         raise SourceError(str(path), "no ledger of `collect`", f"the columns {', '.join(COLUMNS)}", cure)
     rows = {}
     for line in lines:

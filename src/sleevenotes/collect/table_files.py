@@ -274,14 +274,14 @@ def _read_json_lines(path: Path) -> Table:
     if text.lstrip().startswith("["):
         try:
             records = list(enumerate(json.loads(text), start=1))
-        except ValueError as cause:
+        except (ValueError, RecursionError) as cause:
             raise SourceError(str(path), f"no valid JSON ({cause})", "a list of objects, one a cover") from cause
     else:
         for number, line in enumerate(text.splitlines(), start=1):
             try:
                 if line.strip():
                     records.append((number, json.loads(line)))
-            except ValueError as cause:
+            except (ValueError, RecursionError) as cause:
                 bad.append(f"line {number} is no valid JSON ({cause})")
     bad += [f"line {number} is no object" for number, record in records if not isinstance(record, dict)]
     if bad:

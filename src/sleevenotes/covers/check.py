@@ -32,9 +32,7 @@ sheet            `check.png`, or null where there are no pairs
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import json
 import os
 import warnings
 from collections import Counter
@@ -53,13 +51,11 @@ from sleevenotes.covers.files import replacing, write_json
 from sleevenotes.covers.groups import artists_of, release_keys
 from sleevenotes.covers.hashing import keep_hashes
 from sleevenotes.covers.images import Pixels, decode, encode, resize, sha256
+from sleevenotes.covers.reports import CHECK_NAME, FORMAT, PROBLEMS_NAME, read_check, read_problems
 from sleevenotes.covers.sheets import contact_sheet
-from sleevenotes.errors import CoverError, SleevenotesWarning
+from sleevenotes.errors import CoverError, DatasetError, SleevenotesWarning
 
-FORMAT = 2
-CHECK_NAME = "check.json"
 SHEET_NAME = "check.png"
-PROBLEMS_NAME = "problems.csv"
 MERGED = "byte for byte the same as"  # what `collect` says of exact duplicates
 FEW_COVERS = 20
 NOT_SQUARE = 0.05
@@ -188,18 +184,18 @@ def _pairs(looks: Sequence[_Look], thumbnails: Thumbnails) -> list[Pair]:
 
 def _found_before(dataset: Dataset) -> list[Pair] | None:
     """Return the pairs in `check.json`, where it is of these covers and all could be read."""
-    path = dataset.folder / CHECK_NAME
     try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-        if report["format"] != FORMAT or report["broken"] or report["fingerprint"] != fingerprint(dataset):
-            return None
-        index = {name: row for row, name in enumerate(dataset.file_names)}
-        return [
-            Pair(index[pair["a"]], index[pair["b"]], pair["distance"], pair["similarity"])
-            for pair in report["near_duplicates"]["pairs"]
-        ]
-    except (FileNotFoundError, ValueError, KeyError, TypeError):  # none, or not ours: it is found anew
+        report = read_check(dataset.folder / CHECK_NAME)
+    except DatasetError:  # none, or a damaged one: it is found anew
         return None
+    index = {name: row for row, name in enumerate(dataset.file_names)}
+    pairs = report["near_duplicates"]["pairs"]
+    named = {name for pair in pairs for name in (pair["a"], pair["b"])}
+    if report["format"] != FORMAT or report["broken"] or not named <= set(index):
+        return None
+    if report["fingerprint"] != fingerprint(dataset):
+        return None
+    return [Pair(index[pair["a"]], index[pair["b"]], pair["distance"], pair["similarity"]) for pair in pairs]
 
 
 # Figures ----------------------------------------------------------------------------------------------------------
@@ -249,8 +245,7 @@ def _collected(folder: Path) -> dict[str, int | None]:
     path = folder / PROBLEMS_NAME
     if not path.is_file():
         return {"merged": None, "left_out": None}
-    with path.open(encoding="utf-8", newline="") as file:
-        problems = [row.get("problem") or "" for row in csv.DictReader(file)]
+    problems = [row["problem"] for row in read_problems(path)]
     merged = sum(MERGED in problem for problem in problems)
     return {"merged": merged, "left_out": len(problems) - merged}
 

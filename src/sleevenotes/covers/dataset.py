@@ -24,14 +24,13 @@ Further columns are allowed and kept. Row numbers in messages are those that a s
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 import numpy as np
 import polars as pl
@@ -41,6 +40,7 @@ from sleevenotes.covers.digests import file_digests, report_replaced
 from sleevenotes.covers.files import one_line, replacing, sweep
 from sleevenotes.covers.huggingface import write_splits
 from sleevenotes.covers.locks import forget_stale, holds, writing
+from sleevenotes.covers.schema import Count, Meta, Name, Pair, Share, read_json
 from sleevenotes.covers.swapping import finish_swap
 from sleevenotes.errors import ChangedMeanwhile, DatasetError
 
@@ -73,6 +73,30 @@ PLAIN_SOURCES = frozenset(
 )
 TABLE_ENDINGS = frozenset({".csv", ".tsv", ".tab", ".txt", ".jsonl", ".ndjson", ".json", ".parquet", ".pq"})
 CACHE_NAME = ".cache"
+
+
+class SplitSettings(TypedDict):
+    """The contents of `split.json`."""
+
+    task: Literal["single", "binary", "multi"]
+    genres: Annotated[list[Name], Meta(min_length=1)]
+    positive: NotRequired[str | None]
+    seed: NotRequired[Annotated[int, Meta(ge=0)] | None]
+    fractions: NotRequired[Annotated[list[Share], Meta(min_length=3, max_length=3)] | None]
+    by: NotRequired[list[str]]
+    min_covers: NotRequired[Count | None]
+    rare: NotRequired[dict[str, Count] | None]
+    genre_tree: NotRequired[str | None]
+    tree: NotRequired[list[Pair]]
+    known: NotRequired[dict[str, list[str]] | None]
+    left_out: NotRequired[dict[str, Count]]
+    groups: NotRequired[Count]
+    largest_group: NotRequired[Count]
+    artists: NotRequired[Literal["apart", "shared", "unknown"]]
+    covers: NotRequired[dict[str, Count]]
+    counts: NotRequired[dict[str, dict[str, Count]]]
+    notes: NotRequired[list[str]]
+    fingerprint: NotRequired[str]
 
 
 @dataclass(frozen=True)
@@ -272,17 +296,19 @@ class Dataset:
 
     @cached_property
     def settings(self) -> dict[str, Any]:
-        """What `split` wrote to `split.json` (task, genres in order, seed, …); empty before."""
+        """What `split` wrote to `split.json` (task, genres in order, seed, …); empty before.
+
+        Raises
+        ------
+        DatasetError
+            If the file is damaged.
+        """
         path = self.folder / SETTINGS_NAME
         if not path.exists():
             return {}
-        try:
-            settings: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as cause:
-            raise DatasetError(
-                str(path), "no valid JSON", cure="Delete it and run `sleevenotes split --again`"
-            ) from cause
-        return settings
+        cure = f"Delete it and run `sleevenotes split {self.folder} --again`"
+        settings: Any = read_json(path, SplitSettings, DatasetError, cure)
+        return settings  # type: ignore[no-any-return]
 
     @cached_property
     def fingerprint(self) -> str:
@@ -312,10 +338,9 @@ class Dataset:
 def _read_told(path: Path) -> dict[str, Any]:
     """Return the object in a JSON file, empty if there is none."""
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_json(path, dict[str, Any], DatasetError, "")
+    except DatasetError:
         return {}
-    return told if isinstance(told, dict) else {}
 
 
 def title_of(folder: Path) -> str:

@@ -17,7 +17,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sleevenotes.covers.files import replacing
-from sleevenotes.errors import SleevenotesWarning
+from sleevenotes.covers.schema import read_json
+from sleevenotes.errors import DatasetError, SleevenotesWarning
 
 DIGESTS_NAME = "digests.json"
 SETTLED_NS = 2_000_000_000  # age from which a modification time is trusted; FAT counts in steps of two seconds
@@ -110,10 +111,10 @@ def _read(path: Path) -> dict[str, Entry]:
         version = (stat.st_size, stat.st_mtime_ns)
         if path in _read_before and _read_before[path][0] == version:
             return _read_before[path][1]
-        content = json.loads(path.read_text(encoding="utf-8"))
-        known = {str(name): (int(size), int(time_ns), str(digest)) for name, (size, time_ns, digest) in content.items()}
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        content = read_json(path, dict[str, tuple[int, int, str]], DatasetError, "")
+    except (OSError, DatasetError):
         return {}
+    known = {name: (size, time_ns, digest) for name, (size, time_ns, digest) in content.items()}
     _read_before[path] = version, known
     return known
 

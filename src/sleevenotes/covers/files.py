@@ -1,7 +1,7 @@
 """Writing files whole or not at all, and onto the disk, so that neither a kill nor a power cut leaves half of one.
 
-Also: removing what killed processes left half-written, reading back the JSON, and text from outside, in one line and
-in cells that a spreadsheet must not take for a formula.
+Also: removing what killed processes left half-written, and text from outside, in one line and in cells that a
+spreadsheet must not take for a formula.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
-
-from sleevenotes.errors import SleevenotesError
 
 FORMULA_STARTS = "=+-@\t\r\n＝＋－＠"  # what makes a spreadsheet calculate a cell instead of showing it
 GUARD = "'"  # what makes it show the cell
@@ -73,19 +71,6 @@ def write_json(path: Path, content: Any) -> Path:
     with replacing(path) as partial:
         partial.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
-
-
-def read_json(path: Path, error: type[SleevenotesError], cure: str) -> dict[str, Any]:
-    """Return the object that a JSON file holds; `error` says what is wrong with it, and `cure` what to do."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as cause:
-        raise error(str(path), "can't be read" if path.exists() else "not there", "", cure) from cause
-    except ValueError as cause:
-        raise error(str(path), "no valid JSON", "", cure) from cause
-    if not isinstance(content, dict):
-        raise error(str(path), f"a JSON {type(content).__name__}", "A JSON object was expected", cure)
-    return content
 
 
 @contextmanager

@@ -18,8 +18,10 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
+from typing import TypedDict
 
 from sleevenotes.covers.files import sweep
+from sleevenotes.covers.schema import Count, read_json
 from sleevenotes.errors import DatasetError, StoreBusy
 
 LOCK_NAME = ".sleevenotes.lock"
@@ -162,13 +164,22 @@ def _sign(file: FileIO, verb: str) -> None:
         file.write(json.dumps(told).encode())
 
 
+class LockFile(TypedDict):
+    """Who holds a folder: the contents of its lock file."""
+
+    verb: str
+    pid: Count
+    host: str
+    since: str
+
+
 def _busy(folder: Path) -> StoreBusy:
     cure = "Wait until it is done, then run the same command again"
     try:
-        told = json.loads((folder / LOCK_NAME).read_text(encoding="utf-8"))
-        verb, pid, host, since = str(told["verb"]), int(told["pid"]), str(told["host"]), str(told["since"])
-    except (OSError, ValueError, KeyError, TypeError):
+        told = read_json(folder / LOCK_NAME, LockFile, StoreBusy, "")
+    except StoreBusy:
         return StoreBusy(str(folder), "another process is writing to it", cure=cure)
+    verb, pid, host, since = told["verb"], told["pid"], told["host"], told["since"]
     found = f"`{verb}` has been writing to it since {since} (process {pid} on {host})"
     if host == platform.node() and pid != os.getpid():
         cure += f"; `kill {pid}` ends it"

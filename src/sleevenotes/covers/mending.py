@@ -32,16 +32,16 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
-from typing import NoReturn
+from typing import Annotated, NoReturn, TypedDict
 
 import numpy as np
 import polars as pl
 
 from sleevenotes.covers.dataset import SEPARATOR, Dataset
-from sleevenotes.covers.files import flush, guarded, one_line, read_json, unguarded, write_json
-from sleevenotes.covers.genres import column_rows
+from sleevenotes.covers.files import flush, guarded, one_line, unguarded, write_json
 from sleevenotes.covers.locks import writing
 from sleevenotes.covers.questions import matching
+from sleevenotes.covers.schema import Count, Meta, Name, read_json, read_rows
 from sleevenotes.covers.tasks import Task
 from sleevenotes.errors import ChangedMeanwhile, DatasetError, did_you_mean
 
@@ -80,6 +80,30 @@ class Change:
     before: tuple[str, ...]
     after: tuple[str, ...]
     undoes: int | None = None
+
+
+class ChangeRow(TypedDict):
+    """A row of `changes.csv`."""
+
+    change: Annotated[int, Meta(ge=1)]
+    when: str
+    who: str
+    file_name: Name
+    before: str
+    after: str
+    undoes: Count | None
+
+
+class PendingChange(TypedDict):
+    """The contents of `.changes.pending`."""
+
+    number: Count
+    when: str
+    who: str
+    file_name: Name
+    before: list[str]
+    after: list[str]
+    undoes: Count | None
 
 
 def mend(dataset: Dataset, file_name: str, *, genres: Sequence[str], who: str) -> tuple[Dataset, Change]:
@@ -173,7 +197,8 @@ def changes(folder: Path) -> list[Change]:
     path = folder / CHANGES_NAME
     if not path.is_file() or not path.stat().st_size:
         return []
-    return [_change(path, row, cells) for row, cells in column_rows(path, COLUMNS)]
+    cure = "Edit or delete the row, or take the file from a backup"
+    return [_change(row) for row in read_rows(path, ChangeRow, DatasetError, cure)]
 
 
 def undone(past: Sequence[Change]) -> set[int]:
@@ -408,23 +433,24 @@ def _unknown(genre: str, known: Sequence[str], file_name: str) -> NoReturn:
     raise DatasetError(file_name, f"unknown genre '{genre[:LONGEST_WHO]}'", f"Genres here: {some}", cure)
 
 
-def _change(path: Path, row: int, cells: Sequence[str]) -> Change:
-    number, when, who, file_name, before, after, undoes = cells
-    if not number.isdecimal() or not (undoes.isdecimal() or not undoes):
-        found = f"change '{number}' that undoes '{undoes}'"
-        raise DatasetError(f"{path}, row {row}", found, "Both are numbers of changes", "Mend or delete the row")
-    genres = [tuple(filter(None, unguarded(cell).split(SEPARATOR))) for cell in (before, after)]
-    undoing = int(undoes) if undoes else None
-    return Change(int(number), when, unguarded(who), unguarded(file_name), genres[0], genres[1], undoing)
+def _change(row: ChangeRow) -> Change:
+    before, after = (tuple(filter(None, unguarded(cell).split(SEPARATOR))) for cell in (row["before"], row["after"]))
+    who, file_name = unguarded(row["who"]), unguarded(row["file_name"])
+    return Change(row["change"], row["when"], who, file_name, before, after, row["undoes"])
 
 
 def _pending(path: Path) -> Change:
     cure = f"Delete it, and look at the end of {CHANGES_NAME}"
-    told = read_json(path, DatasetError, cure)
-    try:
-        return Change(**told | {"before": tuple(told["before"]), "after": tuple(told["after"])})
-    except (KeyError, TypeError) as cause:
-        raise DatasetError(str(path), f"no change ({cause!r})", "What `mend` writes there", cure) from cause
+    told = read_json(path, PendingChange, DatasetError, cure)
+    return Change(
+        number=told["number"],
+        when=told["when"],
+        who=told["who"],
+        file_name=told["file_name"],
+        before=tuple(told["before"]),
+        after=tuple(told["after"]),
+        undoes=told["undoes"],
+    )
 
 
 def _next(folder: Path) -> int:

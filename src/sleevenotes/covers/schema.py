@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import math
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -32,7 +33,6 @@ from typing import (
 )
 
 import msgspec
-from msgspec import Meta
 
 from sleevenotes.covers.files import one_line
 from sleevenotes.errors import SleevenotesError
@@ -42,6 +42,7 @@ DEEPEST = 40  # levels of objects and lists in one another
 NEWLINE = b"\n"
 LONGEST = 60  # characters of a value in a message
 
+Meta = msgspec.Meta
 T = TypeVar("T")
 Error = type[SleevenotesError]
 
@@ -50,7 +51,9 @@ Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Name = Annotated[str, Meta(min_length=1)]
-Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="a SHA-256, 64 hexadecimal digits")]
+Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="a SHA-256 (64 hexadecimal digits)")]
+Pair = Annotated[list[Name], Meta(min_length=2, max_length=2, description="a list of child and parent")]
+"""Two genres, of which the first is a kind of the second."""
 Pixels = Annotated[int, Meta(ge=1, le=4096)]
 """Width and height of the covers that a model gets."""
 
@@ -73,7 +76,7 @@ def read_json(path: Path, schema: type[T], error: Error, cure: str, *, newest: i
     cure
         What to do if the file can't be used, a sentence.
     newest
-        The newest `format` that is read; None if the file has no such key.
+        The newest `format` that is read, if the file has such a key.
 
     Returns
     -------
@@ -112,24 +115,23 @@ def parse_json(
         raise error(where, _malformed(content, cause), "", cure) from cause
     if _is_deep(value):
         raise error(where, "objects nested too deeply", f"At most {DEEPEST} levels are read", cure)
-    if newest is not None and isinstance(value, dict):
-        written = value.get("format")
-        if isinstance(written, int) and written > newest:
-            raise error(
-                where, f"format {quoted(written)}", f"At most format {newest} is read here", "Update sleevenotes"
-            )
-        checked({"format": written}, where, _Format, error, cure)
-    return checked(value, where, schema, error, cure)
+    written = value.get("format") if isinstance(value, dict) else None
+    if newest is not None and isinstance(written, int) and written > newest:
+        known = f"At most format {newest} is read here"
+        raise error(where, f"format {quoted(written)}", known, "Update sleevenotes")
+    if newest is not None and isinstance(value, dict) and "format" in value:
+        validated(value, where, _Format, error, cure)
+    return validated(value, where, schema, error, cure)
 
 
-def checked(value: object, where: str, schema: type[T], error: Error, cure: str) -> T:
+def validated(value: object, where: str, schema: type[T], error: Error, cure: str) -> T:
     """Return a value as it is, once it is certain that it fits a schema.
 
     Examples
     --------
-    >>> checked({"share": 0.5, "more": 1}, "shares.json", dict[str, float], SleevenotesError, "Delete it")
+    >>> validated({"share": 0.5, "more": 1}, "shares.json", dict[str, float], SleevenotesError, "Delete it")
     {'share': 0.5, 'more': 1}
-    >>> checked({"share": "half"}, "shares.json", dict[str, float], SleevenotesError, "Delete it")
+    >>> validated({"share": "half"}, "shares.json", dict[str, float], SleevenotesError, "Delete it")
     Traceback (most recent call last):
         ...
     sleevenotes.errors.SleevenotesError: shares.json: share is 'half'. A number was expected. Delete it.
@@ -142,7 +144,7 @@ def checked(value: object, where: str, schema: type[T], error: Error, cure: str)
     return cast(T, value)
 
 
-def read_rows(path: Path, schema: type[T], error: Error, cure: str) -> Iterator[T]:
+def read_rows(path: Path, schema: type[T], error: Error, cure: str, *, is_ended: bool = False) -> Iterator[T]:
     """Yield the rows of a CSV file, each checked against a schema, while memory stays flat.
 
     Numbers are converted to the types of the schema, and an empty cell is None if its type allows that. Columns that
@@ -156,6 +158,8 @@ def read_rows(path: Path, schema: type[T], error: Error, cure: str) -> Iterator[
         A `TypedDict` of text and numbers; a column is needed unless it is `NotRequired`.
     error, cure
         As for `read_json`.
+    is_ended
+        Whether the last row has to end with a line break, as in all tables that no hand has edited.
 
     Raises
     ------
@@ -179,19 +183,27 @@ def read_rows(path: Path, schema: type[T], error: Error, cure: str) -> Iterator[
             if len(set(header)) < len(header):
                 raise error(str(path), "two columns of one name", "a table whose columns differ in name", cure)
             for number, cells in enumerate(reader, start=2):
+                if not cells:  # an empty line
+                    continue
                 yield _row(cells, header, optional, schema, (f"{path}, row {number}", error, cure))
+        if is_ended and not _ends_with_newline(path):
+            raise error(str(path), "its last row breaks off", "", cure)
     except OSError as cause:
         raise error(str(path), "can't be read" if path.exists() else "not there", "", cure) from cause
     except (csv.Error, UnicodeDecodeError) as cause:
         raise error(str(path), "no CSV table in UTF-8", "", cure) from cause
 
 
+def _ends_with_newline(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read() == NEWLINE
+
+
 def _row(cells: list[str], header: list[str], optional: list[str], schema: type[T], told: tuple[str, Error, str]) -> T:
     where, error, cure = told
     if len(cells) != len(header):
         raise error(where, f"{len(cells)} cells, where the table has {len(header)} columns", "", cure)
-    if any("\x00" in cell for cell in cells):
-        raise error(where, "NUL characters in it", "text", cure)
     row: dict[str, Any] = dict(zip(header, cells, strict=True))
     row.update({name: None for name in optional if row.get(name) == ""})
     try:

@@ -32,14 +32,13 @@ fingerprint    of the dataset, split so
 
 from __future__ import annotations
 
-import json
 import shutil
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +51,7 @@ from sleevenotes.covers.genre_tree import NO_TREE, TREE_NAME, find_tree
 from sleevenotes.covers.groups import artists_of, assign, cause_of, folds, groups, release_keys
 from sleevenotes.covers.locks import writing
 from sleevenotes.covers.questions import MIN_COVERS, Plan, Question, matching, named, planned
+from sleevenotes.covers.schema import read_json
 from sleevenotes.covers.tasks import COLLECTION, COLLECTIONS_NAME, KINDS, Task, mask_unknown
 from sleevenotes.errors import DatasetError, SleevenotesWarning, SplitError, did_you_mean
 
@@ -373,6 +373,18 @@ def _keep_tree(dataset: Dataset, plan: Plan, genre_tree: str | Path | None) -> N
             shutil.copyfile(genre_tree, partial)
 
 
+class CollectionEntry(TypedDict):
+    """One of the collections of a join."""
+
+    genres: list[str]
+
+
+class CollectionsFile(TypedDict):
+    """The contents of `collections.json`."""
+
+    collections: dict[str, CollectionEntry]
+
+
 def _known(dataset: Dataset) -> dict[str, list[str]]:
     """Return which genres each collection of a join names; empty where the dataset is none.
 
@@ -384,12 +396,8 @@ def _known(dataset: Dataset) -> dict[str, list[str]]:
     path = dataset.folder / COLLECTIONS_NAME
     if not path.is_file():  # as in a dataset that was harmonised after it was split
         return dict(dataset.settings.get("known") or {})
-    try:
-        told = json.loads(path.read_text(encoding="utf-8"))["collections"]
-        return {str(name): [str(genre) for genre in each["genres"]] for name, each in told.items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as cause:
-        expected = "a mapping `collections` of names, with `genres` in each"
-        raise DatasetError(str(path), f"can't be used ({cause!r})", expected, "Join the datasets again") from cause
+    told = read_json(path, CollectionsFile, DatasetError, "Join the datasets again")
+    return {name: each["genres"] for name, each in told["collections"].items()}
 
 
 def _without_unknown(plan: Plan, dataset: Dataset, known: Mapping[str, Sequence[str]]) -> Plan:

@@ -14,9 +14,11 @@ import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypedDict
 
-from sleevenotes.covers.files import PARTIAL, flush, flush_all, read_json, write_json
+from sleevenotes.covers.files import PARTIAL, flush, flush_all, write_json
 from sleevenotes.covers.locks import LOCK_NAME, holds, writing
+from sleevenotes.covers.schema import read_json
 from sleevenotes.errors import DatasetError
 
 BUILDING = ".building"
@@ -125,18 +127,25 @@ def _finish(folder: Path) -> None:
     shutil.rmtree(ready)
 
 
+class SwapPlan(TypedDict):
+    """The plan of a swap: names of files."""
+
+    new: list[str]
+    gone: list[str]
+    last: list[str]
+
+
 def _plan(folder: Path) -> list[list[str]]:
     """Return the new files, the old ones that go, and those that come last.
 
     A folder may come from anywhere, so no name may lead out of it.
     """
     path, cure = folder / READY / PLAN_NAME, f"Delete {folder / READY}"
-    plan = read_json(path, DatasetError, cure)
-    named = [plan.get(key) for key in ("new", "gone", "last")]
-    lists = [[str(name) for name in names] for names in named if isinstance(names, list)]
+    plan = read_json(path, SwapPlan, DatasetError, cure)
+    lists = [plan["new"], plan["gone"], plan["last"]]
     root = folder.resolve()
     inside = all((folder / name).parent.resolve().is_relative_to(root) for names in lists for name in names)
-    if len(lists) < len(named) or not inside:
+    if not inside:
         raise DatasetError(str(path), "not what sleevenotes writes there", cure=cure)
     return lists
 

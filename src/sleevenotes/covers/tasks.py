@@ -73,7 +73,9 @@ class Task:
         DatasetError
             If no cover has a genre.
         SplitError
-            Where the dataset is not split yet, or what `split` wrote was spoilt.
+            If the dataset is not split yet.
+        DatasetError
+            If `split.json` is damaged.
         """
         settings = dataset.settings
         dataset.require_genres()
@@ -84,10 +86,6 @@ class Task:
                 "train, valid and test",
                 f"Run `sleevenotes split {dataset.folder}`",
             )
-        if settings.get("task") not in KINDS or not settings.get("genres"):
-            found = f"no task of {', '.join(KINDS)} with genres in it"
-            cure = f"Run `sleevenotes split {dataset.folder} --again`"
-            raise SplitError(str(dataset.folder / "split.json"), found, cure=cure)
         tree = tuple((str(child), str(parent)) for child, parent in settings.get("tree") or ())
         return cls(settings["task"], tuple(settings["genres"]), tree)
 

@@ -21,7 +21,6 @@ transcriptomics", Nature Communications 10 (2019), advise.
 from __future__ import annotations
 
 import csv
-import json
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -35,6 +34,7 @@ from sleevenotes.covers.files import replacing, write_json
 from sleevenotes.covers.tasks import Task
 from sleevenotes.errors import EvaluationError
 from sleevenotes.judge.rulers import average_of, figure_of, plain
+from sleevenotes.judge.schemas import read_map
 from sleevenotes.learn.features import dataset_features
 from sleevenotes.learn.model import Model
 from sleevenotes.learn.nearest import Nearest
@@ -147,7 +147,10 @@ def still_true(out: Path, model: Model, dataset: Dataset, *, most: int = MOST, s
     path = out / MAP_NAME
     if not path.exists() or not (out / PLACES_NAME).exists():
         return None
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        found = read_map(path)
+    except EvaluationError:  # a damaged one is made again
+        return None
     expected = _described(model, dataset, seed, most)
     return found if all(found.get(name) == expected[name] for name in expected) else None
 

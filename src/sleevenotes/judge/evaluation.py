@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -31,6 +30,7 @@ from sleevenotes.judge import figures as judging, metrics, unseen
 from sleevenotes.judge.edits import Past, edits_of, past_of, told as told_of_edits
 from sleevenotes.judge.figures import Answers
 from sleevenotes.judge.intervals import TOO_FEW
+from sleevenotes.judge.schemas import read_evaluation
 from sleevenotes.learn.abstention import Caution, risk_of
 from sleevenotes.learn.conformal import in_set
 from sleevenotes.learn.features import dataset_features
@@ -265,10 +265,13 @@ def still_true(out: Path, model: Model, dataset: Dataset, *, folds: int) -> dict
     path = out / EVALUATION_NAME
     if not path.exists() or not (out / PREDICTIONS_NAME).exists():
         return None
-    evaluation: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        evaluation = read_evaluation(path)
+    except EvaluationError:  # a damaged one is made again
+        return None
     expected = _described(model, dataset, "test")
     same = all(evaluation.get(name) == expected[name] for name in expected)
-    return evaluation if same and (evaluation["folds"] or {"k": 0})["k"] == folds else None
+    return evaluation if same and (evaluation.get("folds") or {"k": 0})["k"] == folds else None
 
 
 def verdict(evaluation: Mapping[str, Any]) -> str:

@@ -137,7 +137,7 @@ class Explainer:
                 else "Train one with --model small or --model mobilenet",
             )
         self.model = model
-        self.tensors = read_weights(model.folder / WEIGHTS_NAME)
+        self.tensors = read_weights(model.folder)
         self.slices = self._slices() if model.parts else []
         self.mapped = sum(part["share"] * _known_share(part) for part in model.parts) if model.parts else 1.0
         if not model.parts:

@@ -11,8 +11,6 @@ it, so that a log loss is not made of rounding; and of genres that rounding has 
 
 from __future__ import annotations
 
-import csv
-import re
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -25,16 +23,15 @@ from numpy.typing import NDArray
 
 from sleevenotes.covers.dataset import CSV_NAME, PARQUET_NAME
 from sleevenotes.covers.duplicates import Components
-from sleevenotes.covers.files import read_json
-from sleevenotes.covers.tasks import KINDS, Task
+from sleevenotes.covers.tasks import Task
 from sleevenotes.errors import EvaluationError
 from sleevenotes.judge import metrics
-from sleevenotes.judge.evaluation import FOLD_PREDICTIONS_NAME, FORMAT, PREDICTIONS_NAME
+from sleevenotes.judge.evaluation import FOLD_PREDICTIONS_NAME, PREDICTIONS_NAME
+from sleevenotes.judge.schemas import read_evaluation, read_predictions
 from sleevenotes.judge.weighing import UNKNOWN, Floats
 from sleevenotes.learn.model import CARD_NAME, EVALUATION_NAME
 
 FEWEST = 30  # covers that models must have in common where they were judged on different ones
-COLUMNS = ("file_name", "sha256", "truth", "predicted", "group")
 _LAST_DIGIT = 1e-6
 _AGREE = 0.01  # how far a figure worked out again may lie from the one written down, for rounding
 
@@ -124,7 +121,7 @@ def read_recorded(path: Path, *, folds: bool = False) -> Recorded:
         Where one of the two files is missing or does not hold what `evaluate` writes, or they are not of one another.
     """
     path = path / EVALUATION_NAME if path.is_dir() else path
-    evaluation = _read_evaluation(path)
+    evaluation = read_evaluation(path, cure_for(path))
     figures = evaluation.get("folds") if folds else evaluation
     if not isinstance(figures, dict):
         raise EvaluationError(str(path), "it has no folds", "answers pooled over folds", cure_for(path, folds=True))
@@ -135,51 +132,23 @@ def read_recorded(path: Path, *, folds: bool = False) -> Recorded:
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
         raise EvaluationError(str(table), f"{twice[0]} stands there twice", "Each cover has one row", cure_for(table))
-    keys = tuple(_keys(rows, table))
+    keys = tuple(_keys(rows))
     truth, proba = _truth(rows, task, table), _proba(rows, task, table)
     recorded = Recorded(path, evaluation, names, keys, truth, proba, tuple(row["group"] for row in rows))
     _refuse_foreign(recorded, figures, table)
     return recorded
 
 
-def _read_evaluation(path: Path) -> dict[str, Any]:
-    evaluation = read_json(path, EvaluationError, cure_for(path))
-    written = evaluation.get("format", FORMAT)
-    if not isinstance(written, int) or written > FORMAT:
-        known = f"At most format {FORMAT} is read here"
-        raise EvaluationError(str(path), f"format {written!r}", known, "Update sleevenotes")
-    missing = [key for key in ("model", "task", "genres", "n") if not evaluation.get(key)]
-    if missing:
-        raise EvaluationError(str(path), f"no {missing[0]!r}", "A whole evaluation was expected", cure_for(path))
-    if evaluation["task"] not in KINDS:
-        raise EvaluationError(str(path), f"task {evaluation['task']!r}", f"One of {', '.join(KINDS)}", cure_for(path))
-    return evaluation
-
-
-def _read_rows(path: Path, genres: Sequence[str], *, cure: str) -> list[dict[str, str]]:
+def _read_rows(path: Path, genres: Sequence[str], *, cure: str) -> list[dict[str, Any]]:
     """Return the rows of a table of predictions, once it is certain that every column needed is there."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, restval="")
-            columns, rows = reader.fieldnames or (), list(reader)
-    except OSError as cause:
-        raise EvaluationError(str(path), "can't be read" if path.exists() else "not there", "", cure) from cause
-    except (csv.Error, UnicodeDecodeError) as cause:
-        raise EvaluationError(str(path), f"no CSV table in UTF-8 ({cause})", "", cure) from cause
-    lacking = [name for name in (*COLUMNS, *(f"proba {genre}" for genre in genres)) if name not in columns]
-    if lacking:
-        raise EvaluationError(str(path), f"no column {lacking[0]!r}", "The table that `evaluate` writes", cure)
+    rows = [row | {"group": row.get("group", "")} for row in read_predictions(path, genres, cure)]
     if not rows:
         raise EvaluationError(str(path), "no cover in it", "a row a cover", cure)
     return rows
 
 
-def _keys(rows: Sequence[Mapping[str, str]], path: Path) -> list[str]:
+def _keys(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return what each cover is found by in other evaluations; equal files are told apart by the order of names."""
-    for at, row in enumerate(rows):
-        if not re.fullmatch(r"[0-9a-f]{64}", row["sha256"]):
-            found = f"sha256 '{row['sha256'][:12]}'"
-            raise EvaluationError(f"{path}, row {at + 2}", found, "64 hexadecimal digits", cure_for(path))
     times: Counter[str] = Counter()
     keys = [""] * len(rows)
     for at in sorted(range(len(rows)), key=lambda at: rows[at]["file_name"]):
@@ -189,7 +158,7 @@ def _keys(rows: Sequence[Mapping[str, str]], path: Path) -> list[str]:
     return keys
 
 
-def _truth(rows: Sequence[Mapping[str, str]], task: Task, path: Path) -> NDArray[np.int64]:
+def _truth(rows: Sequence[Mapping[str, Any]], task: Task, path: Path) -> NDArray[np.int64]:
     many = task.kind == "multi"
     lists = [_genres_in(row["truth"]) if many else (row["truth"],) for row in rows]
     unknown = [_genres_in(row.get("unknown", "")) if many else () for row in rows]
@@ -208,21 +177,9 @@ def _genres_in(cell: str) -> tuple[str, ...]:
     return tuple(filter(None, cell.split(";")))
 
 
-def _proba(rows: Sequence[Mapping[str, str]], task: Task, path: Path) -> Floats:
+def _proba(rows: Sequence[Mapping[str, Any]], task: Task, path: Path) -> Floats:
     """Return the probas, (n, K), as near to what was rounded as can be told."""
-    proba = np.empty((len(rows), len(task.genres)))
-    for at, row in enumerate(rows):
-        try:
-            proba[at] = [float(row[f"proba {genre}"]) for genre in task.genres]
-        except (TypeError, ValueError) as cause:
-            raise EvaluationError(
-                f"{path}, row {at + 2}", f"no number ({cause})", "A proba a genre", cure_for(path)
-            ) from cause
-    odd = np.flatnonzero(~((proba >= 0) & (proba <= 1)).all(axis=1))
-    if len(odd):
-        raise EvaluationError(
-            f"{path}, row {odd[0] + 2}", "a proba that is not from 0 to 1", "A proba a genre", cure_for(path)
-        )
+    proba = np.array([[row[f"proba {genre}"] for genre in task.genres] for row in rows])
     proba[proba == 0], proba[proba == 1] = _LAST_DIGIT / 2, 1 - _LAST_DIGIT / 2
     if task.kind != "multi":
         for at, row in enumerate(rows):

@@ -19,21 +19,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sleevenotes.covers.files import read_json
 from sleevenotes.covers.swapping import finish_swap
-from sleevenotes.covers.tasks import KINDS
 from sleevenotes.errors import ModelError
 from sleevenotes.learn.calibration import Floats
+from sleevenotes.learn.card import EXPORT_AGAIN, read_bundle_card
 from sleevenotes.learn.extractors import NetworkExtractor
 from sleevenotes.learn.heads import Head
 from sleevenotes.learn.model import Model, bundle_in
 from sleevenotes.learn.onnx import OUTPUT, OnnxNetwork
 
-FORMAT = 1
 GRAPH_NAME = "model.onnx"
 PROBA, LOGITS, FEATURES = "proba", "logits", OUTPUT
-NEEDED = ("name", "task", "genres", "tree", "calibration", "preprocessing", "graph", "learnt_from")
-AGAIN = "Export the model again"
 
 
 class Bundle(Model):
@@ -69,15 +65,11 @@ class Bundle(Model):
         path = bundle_in(folder)
         if path is None:
             raise ModelError(str(folder), "no bundle", "a folder that `export` made", "Run `sleevenotes export MODEL`")
-        told = _read(path)
+        told = read_bundle_card(path)
         # of its name no folder is taken: a bundle from elsewhere must not reach for other files
         whole = folder / Path(str(told["graph"]["file"])).name
-        if not whole.is_file():
-            raise ModelError(str(whole), "not there", cure=AGAIN)
-        graph = OnnxNetwork(whole)
-        if graph.sha256 != told["graph"]["sha256"]:
-            found = f"another SHA-256 than the one in {path.name}, so it was damaged or changed"
-            raise ModelError(str(whole), found, "the graph as it was exported", AGAIN)
+        graph = OnnxNetwork(whole, sha256=told["graph"]["sha256"], cure=EXPORT_AGAIN)
+        graph.read()  # a graph that was changed is refused at once, and not at the first cover
         return cls(folder, told, graph)
 
     @property
@@ -131,36 +123,3 @@ def loaded(folder: Path) -> Model:
     """
     finish_swap(Path(folder))
     return Bundle.load(folder) if bundle_in(folder) else Model.load(folder)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    told = read_json(path, ModelError, AGAIN)
-    written = told.get("format")
-    if not isinstance(written, int) or written > FORMAT:
-        known = f"At most format {FORMAT} is read here"
-        raise ModelError(str(path), f"format {written!r}", known, "Update sleevenotes")
-    lacking = [key for key in NEEDED if key not in told]
-    graph = told.get("graph")
-    if not lacking and not (isinstance(graph, dict) and {"file", "sha256"} <= set(graph)):
-        lacking = ["file and sha256 of its graph"]
-    if lacking:
-        raise ModelError(str(path), f"no {', '.join(lacking)} in it", cure=AGAIN)
-    odd = [key for key, fits in _fitting(told).items() if not fits]
-    if odd:
-        raise ModelError(str(path), f"{', '.join(odd)} can't be made sense of", "What `export` writes", AGAIN)
-    return told
-
-
-def _fitting(told: Mapping[str, Any]) -> dict[str, bool]:
-    """Return whether what a program relies on is of its kind: such a file may come from anywhere."""
-    genres, calibration, pixels = (told[key] for key in ("genres", "calibration", "preprocessing"))
-    temperature = calibration.get("temperature") if isinstance(calibration, dict) else None
-    size_px = pixels.get("size_px") if isinstance(pixels, dict) else None
-    return {
-        "name": isinstance(told["name"], str),
-        "task": told["task"] in KINDS,
-        "genres": isinstance(genres, list) and bool(genres) and all(isinstance(genre, str) for genre in genres),
-        "tree": isinstance(told["tree"], list),
-        "calibration": isinstance(temperature, (int, float)) and temperature > 0,
-        "preprocessing": isinstance(size_px, int) and size_px > 0,
-    }

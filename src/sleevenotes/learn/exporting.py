@@ -29,8 +29,9 @@ from sleevenotes.covers.images import MAX_PIXELS, resize, sha256
 from sleevenotes.covers.pixels import iter_covers
 from sleevenotes.errors import CoverError, ModelError, SourceError
 from sleevenotes.learn import graphs
-from sleevenotes.learn.bundles import FEATURES, FORMAT, GRAPH_NAME, LOGITS, PROBA
+from sleevenotes.learn.bundles import FEATURES, GRAPH_NAME, LOGITS, PROBA
 from sleevenotes.learn.calibration import Floats
+from sleevenotes.learn.card import FORMAT
 from sleevenotes.learn.cover_network import CoverNetwork
 from sleevenotes.learn.extractors import (
     ColorExtractor,
@@ -187,7 +188,7 @@ def graph_of(model: Model, told: Mapping[str, Any]) -> bytes:
     ModelError
         Where something of it can't be said in ONNX.
     """
-    forms = {key: _read(path) for key, path in _forms(model)}
+    forms = {key: _read(network) for key, network in _forms(model)}
     graph = Graph(max([graphs.LEAST_OPSET, *map(graphs.opset_of, forms.values())]))
     features = graph.add("Identity", _features(graph, model, forms), name=FEATURES)
     logits = graphs.logits(graph, features, model.head, LOGITS)
@@ -198,16 +199,17 @@ def graph_of(model: Model, told: Mapping[str, Any]) -> bytes:
     return graph.built(model.size_px, outputs, {f"sleevenotes.{key}": _text(told[key]) for key in kept})
 
 
-def _read(path: Path) -> Any:
+def _read(network: OnnxNetwork) -> Any:
     import onnx
 
+    path, content = network.where, network.read()
     try:
-        form = onnx.load(path)
+        form = onnx.load_from_string(content)
     except Exception as cause:  # protobuf raises classes of its own making
         found = f"no ONNX file that can be read ({first_line(cause)})"
-        raise ModelError(str(path), found, cure="Train the model again") from cause
+        raise ModelError(path, found, cure="Train the model again") from cause
     if not form.graph.output:  # as of an empty file, in which protobuf sees nothing wrong
-        raise ModelError(str(path), "no network in it", cure="Train the model again")
+        raise ModelError(path, "no network in it", cure="Train the model again")
     return form
 
 
@@ -215,13 +217,13 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _forms(model: Model) -> Iterator[tuple[str, Path]]:
-    """Yield the key and the file of each network of a model, once each."""
+def _forms(model: Model) -> Iterator[tuple[str, OnnxNetwork]]:
+    """Yield the key and the form of each network of a model, once each."""
     seen: set[str] = set()
     for _, extractor in _networks(model):
-        if extractor.key not in seen and isinstance(extractor.network.source, Path):
+        if extractor.key not in seen:
             seen.add(extractor.key)
-            yield extractor.key, extractor.network.source
+            yield extractor.key, extractor.network
 
 
 def _features(graph: Graph, model: Model, forms: Mapping[str, Any]) -> str:
@@ -296,7 +298,7 @@ class TorchNetwork(OnnxNetwork):
     """A network that is computed by torch, in the place of its ONNX form."""
 
     def __init__(self, form: OnnxNetwork, network: CoverNetwork) -> None:
-        super().__init__(form.source)
+        super().__init__(form.source, sha256=form.expected)
         self.network = network
 
     @torch.inference_mode()
@@ -314,7 +316,7 @@ def in_torch(model: Model) -> tuple[Model, list[str], list[str]]:
         Where parameters do not fit their network.
     """
     twin = Model.load(model.folder)
-    tensors = read_weights(model.folder / WEIGHTS_NAME)
+    tensors = read_weights(model.folder)
     known, unknown = [], []
     for card, extractor in _networks(twin):
         architecture, name = card["network"]["architecture"], card["name"]

@@ -281,7 +281,7 @@ def built(parts: Sequence[Mapping[str, Any]], folder: Path, size_px: int) -> Com
 def _one(part: Mapping[str, Any], folder: Path, size_px: int) -> ViewedExtractor | LikenessExtractor:
     if part["kind"] == "likeness":
         ground = [_viewed(each, folder, size_px) for each in part["of"]]
-        return LikenessExtractor(ground, Likeness.load(folder / part["file"]))
+        return LikenessExtractor(ground, Likeness.load(folder / part["file"], part["sha256"]))
     return _viewed(part, folder, size_px)
 
 
@@ -291,10 +291,8 @@ def _viewed(part: Mapping[str, Any], folder: Path, size_px: int) -> ViewedExtrac
 
 def _plain(part: Mapping[str, Any], folder: Path) -> Extractor:
     if part["kind"] == "network":
-        path = folder / part["file"]
-        if not path.is_file():
-            raise ModelError(str(path), "not there", cure="Train the model again")
-        return NetworkExtractor(path, part["size_px"])
+        network = OnnxNetwork(folder / part["file"], sha256=part["network"]["sha256"])
+        return NetworkExtractor(network, part["size_px"])
     kinds: dict[str, Callable[[], Extractor]] = {"color": ColorExtractor, "gradients": GradientExtractor}
     if part["kind"] not in kinds:
         raise ModelError(

@@ -94,7 +94,10 @@ def _read(path: Path) -> dict[str, NDArray[np.float32]]:
     try:
         # numpy leaves a damaged file open that it has opened itself
         with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
-            return dict(zip(kept["digests"].tolist(), kept["features"], strict=True))
+            digests, features = kept["digests"].tolist(), kept["features"]
+            if features.ndim != 2 or features.dtype != np.float32 or not np.isfinite(features).all():
+                return {}
+            return dict(zip(digests, features, strict=True))
     except DAMAGED:  # a cache that can't be read is made again
         return {}
 

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from sleevenotes.covers.files import replacing
 from sleevenotes.errors import ModelError
+from sleevenotes.learn.tensors import TRAIN_AGAIN, read_tensors, refuse_infinite
 
 Features = NDArray[np.float32]
 
@@ -81,6 +82,9 @@ class Likeness:
 
     def features(self, features: Features) -> Features:
         """Return likenesses, (m, n) in 0..1, of covers whose features are (m, D)."""
+        if features.shape[1] != len(self.mean):
+            found = f"{features.shape[1]:,} features of a cover, where its landmarks have {len(self.mean):,}"
+            raise ModelError("the likeness of a model", found, cure=TRAIN_AGAIN)
         points = (features - self.mean) * self.scale  # (m, D)
         crossed = points @ self.directions @ self.landmarks.T
         apart = self.squares - 2 * crossed + np.square(points).sum(axis=1, keepdims=True)
@@ -95,23 +99,37 @@ class Likeness:
             save_file(arrays | {"width": np.array([self.width], dtype=np.float32)}, partial)
 
     @classmethod
-    def load(cls, path: Path) -> Likeness:
+    def load(cls, path: Path, sha256: str | None = None) -> Likeness:
         """Read them back.
+
+        Parameters
+        ----------
+        path
+            The file.
+        sha256
+            The SHA-256 that it has to have; any if None.
 
         Raises
         ------
         ModelError
-            Where the file is missing, damaged or of an earlier version.
+            If the file is missing, damaged, of an earlier version or another one, or its arrays do not fit together.
         """
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
-
-        try:
-            arrays = load_file(path)
-        except (SafetensorError, OSError) as cause:
-            raise ModelError(str(path), f"can't be read ({cause})", cure="Train the model again") from cause
+        arrays = read_tensors(path, sha256)
+        refuse_infinite(path, arrays)
         lacking = [name for name in (*ARRAYS, "width") if name not in arrays]
         if lacking:
             found = f"no {', '.join(lacking)} in it, so that an earlier version wrote it"
-            raise ModelError(str(path), found, cure="Train the model again")
-        return cls(**{name: arrays[name] for name in ARRAYS}, width=float(arrays["width"][0]))
+            raise ModelError(str(path), found, cure=TRAIN_AGAIN)
+        parts = {name: arrays[name] for name in ARRAYS}
+        if not _fit_together(**parts) or arrays["width"].shape != (1,):
+            raise ModelError(str(path), "its arrays do not fit together", cure=TRAIN_AGAIN)
+        return cls(**parts, width=float(arrays["width"][0]))
+
+
+def _fit_together(
+    mean: Features, scale: Features, directions: Features, landmarks: Features, squares: Features
+) -> bool:
+    if any(array.ndim != dimensions for array, dimensions in ((mean, 1), (directions, 2), (squares, 1))):
+        return False
+    components = directions.shape[1]
+    return scale.shape == mean.shape and len(directions) == len(mean) and landmarks.shape == (len(squares), components)

@@ -20,7 +20,6 @@ scikit-learn, so that predicting starts quickly.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -33,16 +32,19 @@ from numpy.typing import NDArray
 from sleevenotes.covers.genre_tree import respect
 from sleevenotes.covers.images import sha256
 from sleevenotes.covers.pixels import iter_covers
+from sleevenotes.covers.schema import read_json
 from sleevenotes.covers.swapping import finish_swap
 from sleevenotes.covers.tasks import Kind
 from sleevenotes.errors import CoverError, ModelError
 from sleevenotes.learn.abstention import Caution
 from sleevenotes.learn.calibration import Floats, calibrated as calibrated_proba
+from sleevenotes.learn.card import read_model_card
 from sleevenotes.learn.extractors import ColorExtractor, ComposedExtractor, NetworkExtractor, built
 from sleevenotes.learn.heads import Head
 from sleevenotes.learn.known import LEARNT_NAME, LearntCovers
+from sleevenotes.learn.onnx import OnnxNetwork
+from sleevenotes.learn.tensors import TRAIN_AGAIN, Arrays, read_tensors, refuse_infinite
 
-FORMAT = 1
 CARD_NAME = "model.json"
 WEIGHTS_NAME = "weights.safetensors"
 NETWORK_NAME = "network.onnx"
@@ -122,10 +124,8 @@ class Model:
         """
         folder = Path(folder)
         card = read_card(folder)
-        tensors = read_weights(folder / WEIGHTS_NAME)
-        if {"head.weight", "head.bias"} - set(tensors):
-            raise ModelError(str(folder / WEIGHTS_NAME), "no head in it", cure="Train the model again")
-        return cls(folder, card, Head(tensors["head.weight"], tensors["head.bias"]))
+        tensors = read_tensors(folder / WEIGHTS_NAME, card["weights"]["sha256"])
+        return cls(folder, card, _head_of(tensors, len(card["genres"]), folder / WEIGHTS_NAME))
 
     @classmethod
     def in_the_box(cls) -> Model:
@@ -185,10 +185,8 @@ class Model:
             return built(self.parts, self.folder, self.size_px)
         if self.card["network"] is None:
             return ColorExtractor()
-        path = self.folder / NETWORK_NAME
-        if not path.is_file():
-            raise ModelError(str(path), "not there", cure="Train the model again")
-        return NetworkExtractor(path, self.size_px)
+        network = OnnxNetwork(self.folder / NETWORK_NAME, sha256=self.card["network"]["sha256"])
+        return NetworkExtractor(network, self.size_px)
 
     @cached_property
     def baseline(self) -> Model | None:
@@ -237,12 +235,19 @@ class Model:
 
     def logits(self, covers: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return logits, (n, K), of covers, (n, S, S, 3) at the model's size."""
-        return self.head.logits(self.extractor.features(covers))
+        features = self.extractor.features(covers)
+        if features.shape[1] != self.head.weight.shape[1]:
+            found = f"{features.shape[1]:,} features of a cover, where the head takes {self.head.weight.shape[1]:,}"
+            raise ModelError(str(self.folder), found, cure=TRAIN_AGAIN)
+        return self.head.logits(features)
 
     def proba(self, logits: NDArray[np.floating], *, calibrated: bool = True) -> Floats:
         """Return proba, (n, K), of logits, with the calibration found on valid or without; they respect the tree."""
         card = self.card["calibration"] if calibrated else {"temperature": 1.0}
-        return respect(calibrated_proba(logits, card, task=self.task), self.genres, self.card.get("tree") or ())
+        proba = calibrated_proba(logits, card, task=self.task)
+        if not np.isfinite(proba).all():
+            raise ModelError(str(self.folder), "it answers with numbers that are not finite", cure=TRAIN_AGAIN)
+        return respect(proba, self.genres, self.card.get("tree") or ())
 
     def asked(self, covers: NDArray[np.uint8]) -> Floats:
         """Return calibrated proba, (n, K), of covers, (n, S, S, 3) at the model's size."""
@@ -307,22 +312,13 @@ def read_card(folder: Path) -> dict[str, Any]:
     Raises
     ------
     ModelError
-        Where there is none, or of another format.
+        If there is none, or one that is damaged, of another format or contradicts itself.
     """
     finish_swap(Path(folder))
     path = Path(folder) / CARD_NAME
     if not path.is_file():
         raise _no_model(Path(folder))
-    try:
-        card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as cause:
-        raise ModelError(str(path), f"no valid JSON ({cause})", cure="Train the model again") from cause
-    lacking = {"format", "name", "task", "genres", "calibration", "preprocessing", "network"} - set(card)
-    if lacking:
-        raise ModelError(str(path), f"no {', '.join(sorted(lacking))} in it", cure="Train the model again")
-    if card["format"] != FORMAT:
-        raise ModelError(str(path), f"format {card['format']}", f"format {FORMAT}", "Train the model again")
-    return card
+    return read_model_card(path)
 
 
 def model_beside(folder: Path) -> Path | None:
@@ -363,24 +359,37 @@ def bundle_in(folder: Path) -> Path | None:
         return path
     path = Path(folder) / CONFIG_NAME
     try:
-        told = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
-    except (OSError, ValueError):  # somebody else's file, about which there is nothing to say
+        told = read_json(path, dict[str, Any], ModelError, "") if path.is_file() else {}
+    except ModelError:  # somebody else's file, about which there is nothing to say
         return None
-    return path if isinstance(told, dict) and told.get("model_type") == MODEL_TYPE else None
+    return path if told.get("model_type") == MODEL_TYPE else None
 
 
-def read_weights(path: Path) -> dict[str, NDArray[np.float32]]:
-    """Return all arrays of a file of weights.
+def read_weights(folder: Path) -> Arrays:
+    """Return all arrays of a model's weights: those of the head and of the networks that are known in torch.
 
     Raises
     ------
     ModelError
-        Where it is missing or damaged.
+        If the file is missing, damaged, not the one of the model's card, or has numbers that are not finite.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
+    path = Path(folder) / WEIGHTS_NAME
+    arrays = read_tensors(path, read_card(folder)["weights"]["sha256"])
+    refuse_infinite(path, arrays)
+    return arrays
 
-    try:
-        return load_file(path)
-    except (SafetensorError, OSError) as cause:
-        raise ModelError(str(path), f"can't be read ({cause})", cure="Train the model again") from cause
+
+def _head_of(arrays: Arrays, genres: int, path: Path) -> Head:
+    """Return the head among a model's arrays."""
+    weight, bias = arrays.get("head.weight"), arrays.get("head.bias")
+    if weight is None or bias is None:
+        raise ModelError(str(path), "no head in it", cure=TRAIN_AGAIN)
+    if weight.ndim != 2 or bias.shape != weight.shape[:1] or len(bias) != genres:
+        found = f"a head of the shapes {_shape(weight)} and {_shape(bias)}"
+        raise ModelError(str(path), found, f"{genres:,} rows, as the card names {genres:,} genres", TRAIN_AGAIN)
+    refuse_infinite(path, {"head.weight": weight, "head.bias": bias})
+    return Head(weight, bias)
+
+
+def _shape(array: NDArray[Any]) -> str:
+    return " × ".join(map(str, array.shape)) or "none"

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from sleevenotes.covers.files import replacing
 from sleevenotes.errors import ModelError
+from sleevenotes.learn.tensors import TRAIN_AGAIN, read_content
 
 if TYPE_CHECKING:
     from sleevenotes.learn.cover_network import CoverNetwork
@@ -28,6 +29,7 @@ INPUT = "covers"
 OUTPUT = "features"
 TOLERANCE = 1e-4
 CHECKED_COVERS = 4
+NO_EXTERNAL_DATA = "session.model_external_initializers_file_folder_path"
 SILENT = 4  # of onnxruntime's log: what can't be read or run is told by its exception
 
 
@@ -40,34 +42,78 @@ class OnnxNetwork:
         The ONNX file, or its bytes.
     threads
         How many threads compute; all cores by default.
+    sha256
+        The SHA-256 that the file has to have; any if None.
+    cure
+        What to do if the file can't be used.
     """
 
-    def __init__(self, source: Path | bytes, *, threads: int | None = None) -> None:
+    def __init__(
+        self, source: Path | bytes, *, threads: int | None = None, sha256: str | None = None, cure: str = TRAIN_AGAIN
+    ) -> None:
         self.source = source if isinstance(source, bytes) else Path(source)
         self.threads = threads or os.cpu_count() or 1
+        self.expected, self.cure = sha256, cure
 
     @cached_property
     def sha256(self) -> str:
         """SHA-256 of the file, 64 hexadecimal digits."""
-        return hashlib.sha256(self.source if isinstance(self.source, bytes) else self.source.read_bytes()).hexdigest()
+        return self.expected or hashlib.sha256(self.read()).hexdigest()
+
+    @property
+    def where(self) -> str:
+        """What an error calls it."""
+        return "a network" if isinstance(self.source, bytes) else str(self.source)
+
+    def read(self) -> bytes:
+        """Return the file's bytes.
+
+        Raises
+        ------
+        ModelError
+            If the file can't be read or is not the one that was meant.
+        """
+        return self.source if isinstance(self.source, bytes) else read_content(self.source, self.expected, self.cure)
 
     @cached_property
     def _session(self) -> Any:
+        content = self.read()
         try:
-            return _session(self.source, self.threads)
+            return _session(content, self.threads)
         except Exception as cause:  # onnxruntime raises classes of its own making, with no common parent but this
-            where = "a network" if isinstance(self.source, bytes) else str(self.source)
             found = f"onnxruntime can't read it ({first_line(cause)})"
-            raise ModelError(where, found, cure="Train the model again") from cause
+            raise ModelError(self.where, found, cure=self.cure) from cause
 
     def features(self, covers: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the features, (n, D), of covers, (n, S, S, 3)."""
         return self.output(OUTPUT, covers)
 
     def output(self, name: str, covers: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return one of its outputs, (n, D), of covers, (n, S, S, 3)."""
-        (told,) = self._session.run([name], {INPUT: covers})
-        return told  # type: ignore[no-any-return]
+        """Return one of its outputs, (n, D), of covers, (n, S, S, 3).
+
+        Raises
+        ------
+        ModelError
+            If the file can't be read or is not the one that was meant, needs more memory than there is, does not take
+            covers of this size, or gives anything else than finite numbers for each of them.
+        """
+        session = self._session
+        try:
+            (found,) = session.run([name], {INPUT: covers})
+        except Exception as cause:  # as above
+            no_memory = isinstance(cause, MemoryError) or "alloc" in str(cause)
+            told = "it needs more memory than there is" if no_memory else f"it can't be asked about {_told(covers)}"
+            raise ModelError(self.where, told, cure=self.cure) from cause
+        if (
+            not isinstance(found, np.ndarray)
+            or found.ndim != 2
+            or len(found) != len(covers)
+            or found.dtype != np.float32
+        ):
+            raise ModelError(self.where, f"its output '{name}' is no row of float32 a cover", cure=self.cure)
+        if not np.isfinite(found).all():
+            raise ModelError(self.where, f"its output '{name}' has numbers that are not finite", cure=self.cure)
+        return found
 
 
 def run_graph(
@@ -77,7 +123,11 @@ def run_graph(
     return list(_session(graph, threads or os.cpu_count() or 1).run(list(wanted), dict(fed)))
 
 
-def _session(source: Path | bytes, threads: int) -> Any:
+def _told(covers: NDArray[np.uint8]) -> str:
+    return f"covers of {' × '.join(map(str, covers.shape[1:3]))} px"
+
+
+def _session(source: bytes, threads: int) -> Any:
     import onnxruntime
 
     onnxruntime.disable_telemetry_events()  # where whoever uses this had imported it before, and on Windows
@@ -86,6 +136,8 @@ def _session(source: Path | bytes, threads: int) -> Any:
     options.log_severity_level = SILENT
     # threads that wait for work by spinning take the cores from those that decode the next covers
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # tensors in files of their own are not read: of bytes, they would be looked for in the working folder
+    options.add_session_config_entry(NO_EXTERNAL_DATA, f"{os.devnull}/none")
     return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
 
 

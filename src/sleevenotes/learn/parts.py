@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from sleevenotes.covers.images import sha256
 from sleevenotes.learn import backbones
 from sleevenotes.learn.extractors import COMPOSED_PX, WHOLE, NetworkExtractor, ViewedExtractor, built
 from sleevenotes.learn.likeness import Likeness
@@ -97,10 +98,11 @@ class Part:
         return self.card["name"] if self.likeness else self.extractor.key
 
     def finish(self) -> None:
-        """Write what is not written yet: the covers that a likeness compares with."""
+        """Write what is not written yet: the covers that a likeness compares with, whose SHA-256 the card gets."""
         if self.likeness:
             (self.folder / PARTS).mkdir(parents=True, exist_ok=True)
             self.likeness.save(self.folder / self.card["file"])
+            self.card["sha256"] = sha256((self.folder / self.card["file"]).read_bytes())
 
     @property
     def files(self) -> set[Path]:

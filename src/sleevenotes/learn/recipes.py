@@ -45,7 +45,6 @@ from sleevenotes.learn.model import (
     CARD_NAME,
     CHECKPOINT_NAME,
     NETWORK_NAME,
-    WEIGHTS_NAME,
     Model,
     read_card,
     read_weights,
@@ -352,7 +351,7 @@ def _found(name: str, options: Options) -> backbones.Weights:
 
 def _borrowed_backbone(folder: Path, out: Path) -> tuple[dict[str, Any], dict[str, NDArray[np.float32]]]:
     """Copy the backbone of another model; return what its card says of it, and its parameters as they are kept."""
-    card, weights = read_card(folder), read_weights(folder / WEIGHTS_NAME)
+    card, weights = read_card(folder), read_weights(folder)
     shutil.copyfile(folder / NETWORK_NAME, out / NETWORK_NAME)
     told = {"size_px": card["preprocessing"]["size_px"], "network": card["network"], "backbone": card["backbone"]}
     return told, {name: value for name, value in weights.items() if name.startswith(PREFIX)}
@@ -389,7 +388,7 @@ def _alike(climbed: ladder.Ladder, lender: Path) -> ladder.Winner:
     Parts that learnt from covers are left out, as those that are asked may be among them; where a model has no others,
     they are trained anew.
     """
-    model, weights = Model.load(lender), read_weights(lender / WEIGHTS_NAME)
+    model, weights = Model.load(lender), read_weights(lender)
 
     def borrowed(told: dict[str, Any]) -> Part:
         prefix = f"{told['name']}.{PREFIX}"

@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 
 from sleevenotes.covers.files import replacing, sweep, write_json
 from sleevenotes.covers.hashing import kept_hashes
+from sleevenotes.covers.images import sha256
 from sleevenotes.errors import ModelError
 from sleevenotes.learn.calibration import calibrate
+from sleevenotes.learn.card import FORMAT
 from sleevenotes.learn.extractors import NetworkExtractor
 from sleevenotes.learn.heads import Head
 from sleevenotes.learn.known import LEARNT_NAME, LearntCovers, artist_cell, learnt_covers, release_keys_of, source_key
@@ -26,7 +28,6 @@ from sleevenotes.learn.model import (
     CARD_NAME,
     CHECKPOINT_NAME,
     FIRST_GENRES_NAME,
-    FORMAT,
     HISTORY_NAME,
     NETWORK_NAME,
     SCORINGS_NAME,
@@ -103,6 +104,7 @@ def save(made: Made, name: str, sides: Sides, out: Path, options: Options) -> No
         "head": made.how,
         **made.further,
         "calibration": _calibration(made, sides),
+        "weights": {"sha256": sha256((out / WEIGHTS_NAME).read_bytes())},
         "seed": options.seed,
         "versions": _versions(),
         "dataset": _dataset_card(sides),

@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypedDict, cast
 
 import numpy as np
 import torch
@@ -29,7 +30,9 @@ from torch.nn import functional as F
 
 from sleevenotes.covers.files import replacing
 from sleevenotes.covers.pixels import PixelRows
+from sleevenotes.covers.schema import parse_json
 from sleevenotes.covers.tasks import Kind
+from sleevenotes.errors import ModelError
 from sleevenotes.learn.augmentation import Mix, as_seen
 from sleevenotes.learn.cover_network import CoverNetwork
 from sleevenotes.learn.descent import Average, groups_of, keep_frozen, optimizer_of, rate_at
@@ -162,6 +165,26 @@ class Epoch:
     train_accuracy: float
     valid_loss: float
     valid_accuracy: float
+
+
+class EpochEntry(TypedDict):
+    """An epoch, as a checkpoint keeps it."""
+
+    epoch: int
+    train_loss: float | None
+    train_accuracy: float | None
+    valid_loss: float | None
+    valid_accuracy: float | None
+
+
+def _finite(numbers: Mapping[str, float]) -> dict[str, float | None]:
+    """Return numbers by name, None for one that is not finite: what neither JSON nor a table has a number for."""
+    return {name: value if math.isfinite(value) else None for name, value in numbers.items()}
+
+
+def _epoch(entry: EpochEntry) -> Epoch:
+    numbers: dict[str, Any] = {name: math.nan if value is None else value for name, value in entry.items()}
+    return Epoch(**numbers)
 
 
 @dataclass
@@ -365,7 +388,7 @@ class _Run:
             tensors |= {f"best.{name}": value for name, value in self.best.items()}
         for index, slots in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{slot}": value for slot, value in slots.items()}
-        history = json.dumps([asdict(epoch) for epoch in self.history])
+        history = json.dumps([_finite(asdict(epoch)) for epoch in self.history])
         tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
         with replacing(path) as partial:
             save_file(tensors, partial, metadata={"identity": identity, "history": history})
@@ -382,7 +405,9 @@ class _Run:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no mapping)
         except SafetensorError:  # damaged: training begins at its start
             return
-        self.history = [Epoch(**epoch) for epoch in json.loads(metadata["history"])]
+        cure = "Delete it, and train again"
+        history = parse_json(metadata.get("history", ""), str(path), list[EpochEntry], ModelError, cure)
+        self.history = [_epoch(entry) for entry in history]
         self.module.load_state_dict(_below("now.", tensors))
         if self.average is not None:
             self.average.module.load_state_dict(_below("average.", tensors))
@@ -523,7 +548,7 @@ def write_history(path: Path, history: list[Epoch]) -> None:
         table = csv.DictWriter(file, fieldnames=list(Epoch.__dataclass_fields__))
         table.writeheader()
         for epoch in history:
-            row: dict[str, Any] = asdict(epoch)
+            row = _finite(asdict(epoch))
             table.writerow({name: f"{value:.6g}" if isinstance(value, float) else value for name, value in row.items()})
 
 

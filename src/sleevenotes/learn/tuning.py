@@ -33,6 +33,7 @@ from sleevenotes.covers.tasks import Task
 from sleevenotes.learn import backbones, blends
 from sleevenotes.learn.blends import Features, Truth
 from sleevenotes.learn.extractors import COMPOSED_PX, MIRRORED, NetworkExtractor, seen
+from sleevenotes.learn.features import DAMAGED
 from sleevenotes.learn.heads import Head, centred
 from sleevenotes.learn.parts import PARTS, TUNING, Part, PartForm
 
@@ -259,8 +260,13 @@ class Tuner:
         path = self._answers_path(number)
         if not path.is_file():
             return None
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
-            return np.asarray(kept["answers"]) if str(kept["identity"]) == self._identity(number) else None
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
+                answers, identity = np.asarray(kept["answers"]), str(kept["identity"])
+        except DAMAGED:  # it is computed again
+            return None
+        fits = answers.dtype.kind == "f" and len(answers) == (self.fold == number).sum() and np.isfinite(answers).all()
+        return answers if fits and identity == self._identity(number) else None
 
     def _answers_path(self, number: int) -> Path:
         return self._scratch / f"fold-{number}.npz"

@@ -14,11 +14,12 @@ from typing import Any
 from sleevenotes import __version__
 from sleevenotes.covers.files import replacing
 from sleevenotes.judge.audit.findings import VERDICTS
+from sleevenotes.judge.schemas import read_audit
 from sleevenotes.publish.audit_section import by_verdict, chance_of, figure_of, p_words, ruling, shown
 from sleevenotes.publish.canvas import printable
 from sleevenotes.publish.figure_sections import counted
 from sleevenotes.publish.pictures import Pictures
-from sleevenotes.publish.results import AUDIT_NAME, number, read_audit
+from sleevenotes.publish.results import AUDIT_NAME, number
 from sleevenotes.publish.templates import template
 
 __all__ = ["closing", "rows", "write_audit_page"]

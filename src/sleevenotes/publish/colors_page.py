@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Annotated, Any, NotRequired, TypedDict
 
-from sleevenotes.covers.files import read_json, replacing
+from sleevenotes.covers.files import replacing
+from sleevenotes.covers.schema import Count, Meta, read_json
 from sleevenotes.errors import EvaluationError
 from sleevenotes.publish.exhibits import Exhibits
 from sleevenotes.publish.figure_sections import counted
@@ -27,6 +28,34 @@ CURE = "Run `sleevenotes colors` again"
 SAMPLINGS = {"cubic": "as the paper samples", "antialiased": "as sleevenotes samples"}
 MATRICES = {"mean": "random draws", "exact": "all pairs"}
 SHARPEST = 1000.0  # from here on a number needs no decimals
+
+
+class ComparedEntry(TypedDict):
+    """A comparison of colours by one way of sampling; its measures are checked when they are shown."""
+
+    genres: list[str]
+    n: list[Count]
+    draws: Count
+    covers_a_draw: Count
+    drawn: NotRequired[list[Count]]
+    measures: Annotated[dict[str, dict[str, Any]], Meta(min_length=1)]
+
+
+class SampledEntry(TypedDict):
+    """The comparison by both ways of sampling."""
+
+    cubic: ComparedEntry
+    antialiased: ComparedEntry
+
+
+class ColorsFile(TypedDict):
+    """The contents of `colors.json`."""
+
+    format: NotRequired[int]
+    genres: list[str]
+    by: SampledEntry
+    dataset: NotRequired[dict[str, Any] | None]
+    seed: NotRequired[int]
 
 
 def write_colors_page(out: Path, *, covers: bool = True) -> Path:
@@ -51,16 +80,11 @@ def write_colors_page(out: Path, *, covers: bool = True) -> Path:
     """
     out = Path(out)
     source = out / COLORS_NAME
-    colors = read_json(source, EvaluationError, CURE)
-    written = colors.get("format", NEWEST_FORMAT)
-    if not isinstance(written, int) or written > NEWEST_FORMAT:
-        known = f"At most format {NEWEST_FORMAT} is read here"
-        raise EvaluationError(str(source), f"format {written!r}", known, "Update sleevenotes")
+    colors: Any = read_json(source, ColorsFile, EvaluationError, CURE, newest=NEWEST_FORMAT)
     try:
         study = _study(colors)
-    except (AttributeError, KeyError, TypeError, ValueError) as cause:
-        found = f"can't be shown ({cause!r})"
-        raise EvaluationError(str(source), found, "A whole comparison was expected", CURE) from cause
+    except (AttributeError, LookupError, TypeError, ValueError) as cause:
+        raise EvaluationError(str(source), "can't be shown", "A whole comparison was expected", CURE) from cause
     exhibits = Exhibits(out, source, Pictures(covers=covers))
     page = write_page(out / PAGE_NAME, study, exhibits)
     for name, svg in exhibits.heats.items():

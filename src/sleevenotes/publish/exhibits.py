@@ -18,6 +18,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from sleevenotes.covers.schema import quoted
 from sleevenotes.errors import EvaluationError
 from sleevenotes.publish import plots
 from sleevenotes.publish.matrices import Heat, heat
@@ -97,12 +98,12 @@ class Exhibits:
     def _shown(
         self, what: str, told: Mapping[str, Any], make: Callable[[Mapping[str, Any]], dict[str, Any]]
     ) -> dict[str, Any]:
+        name = str(told.get("id") or told.get("title") or "without a title")
         try:
-            name = str(told.get("id") or told.get("title") or what)
             shown = make(told) | {"id": self.anchor(name)}
-        except (AttributeError, KeyError, TypeError, ValueError) as cause:
-            named = told.get("id") if isinstance(told, Mapping) else told
-            found = f"{what} {named!r} can't be shown ({cause!r})"
+        except (AttributeError, LookupError, TypeError, ValueError) as cause:
+            why = f", as {cause}" if type(cause) is ValueError else ""
+            found = f"the {what} {quoted(name)} can't be shown{why}"
             raise EvaluationError(str(self.source), found, "", "Make it again") from cause
         if shown.get("kind") == "heat":
             self.heats[shown["id"]] = str(shown["svg"])

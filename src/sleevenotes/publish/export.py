@@ -25,6 +25,7 @@ from typing import Any
 from sleevenotes.covers.files import replacing, write_json
 from sleevenotes.covers.swapping import finish_swap, rebuilding
 from sleevenotes.errors import DatasetError, EvaluationError, ModelError, StoreBusy
+from sleevenotes.judge.schemas import read_audit, read_evaluation
 from sleevenotes.learn.bundles import GRAPH_NAME
 from sleevenotes.learn.exporting import Checked, Exported, exported
 from sleevenotes.learn.known import LEARNT_NAME
@@ -38,7 +39,7 @@ from sleevenotes.learn.model import (
     bundle_in,
 )
 from sleevenotes.publish.model_card import Sources, model_card
-from sleevenotes.publish.results import AUDIT_NAME, read_audit, read_evaluation
+from sleevenotes.publish.results import AUDIT_NAME
 
 TENSORS_NAME = "model.safetensors"
 PREPROCESSOR_NAME = "preprocessor_config.json"

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 from sleevenotes.collect.folders import is_cover, walk
+from sleevenotes.covers.escapes import shown, shown_json
 from sleevenotes.covers.images import probe
 from sleevenotes.covers.swapping import finish_swap
 from sleevenotes.errors import CoverError, ModelError, SourceError
@@ -204,7 +205,8 @@ def write_json_lines(
     plain = not _is_unicode(out)
     failed = 0
     for prediction in predictions:
-        print(json.dumps(as_mapping(prediction, genres, caution, top), ensure_ascii=plain), file=out)
+        line = json.dumps(as_mapping(prediction, genres, caution, top), ensure_ascii=plain)
+        print(shown_json(line), file=out)
         failed += prediction.error is not None
     return failed
 
@@ -215,7 +217,7 @@ def write_csv(
     """Write a header and a line of CSV a cover, and return how many could not be read."""
     top = min(top, len(genres))
     columns = [column for place in range(1, top + 1) for column in (f"genre {place}", f"proba {place}")]
-    table = csv.writer(out, lineterminator="\n")
+    table, is_terminal = csv.writer(out, lineterminator="\n"), out.isatty()
     table.writerow(["file", *columns, "risk", "cant_tell", "set", "known", "error"])
     failed = 0
     for prediction in predictions:
@@ -225,7 +227,8 @@ def write_csv(
         risk = "" if answer["risk"] is None else f"{answer['risk']:.6f}"
         among = SEPARATOR.join(answer["set"] or ())
         cells += [risk, answer["cant_tell"] or "", among, answer["known"] or "", answer["error"] or ""]
-        table.writerow([prediction.file, *cells])
+        row = [prediction.file, *cells]
+        table.writerow(map(shown, row) if is_terminal else row)  # in a file, names stay as they are
         failed += prediction.error is not None
     return failed
 
@@ -246,7 +249,7 @@ def write_table(
             words += f"   [{answer['known']}: this answer proves nothing]"
         if prediction.error:
             words = prediction.error.removeprefix(f"{prediction.file}: ")
-        print(f"{prediction.file}   {words}", file=out)
+        print(shown(f"{prediction.file}   {words}"), file=out)
         failed += prediction.error is not None
     return failed
 

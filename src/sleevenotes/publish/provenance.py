@@ -6,11 +6,12 @@ the bundled one, which `box/make_model.py` measured over several seeds.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sleevenotes.errors import EvaluationError
+from sleevenotes.judge.schemas import read_evaluation
 from sleevenotes.learn.model import BOX, EVALUATION_NAME, Model
 
 
@@ -66,10 +67,10 @@ def _evaluation_of(model: Model) -> dict[str, Any] | None:
     """Return the evaluation of this very model that lies in its folder or in the one around it."""
     for folder in (model.folder, model.folder.parent):
         try:
-            found = json.loads((folder / EVALUATION_NAME).read_text(encoding="utf-8"))
-        except (OSError, ValueError):  # none here; `evaluate` and `report` say what is wrong with a damaged one
+            found = read_evaluation(folder / EVALUATION_NAME)
+        except EvaluationError:  # none here; `evaluate` and `report` say what is wrong with a damaged one
             continue
-        if isinstance(found, dict) and found.get("model_sha256") == model.sha256 and found.get("verdict"):
+        if found.get("model_sha256") == model.sha256:
             return found
     return None
 

@@ -6,33 +6,38 @@ An optional one that is missing is None.
 
 from __future__ import annotations
 
-import csv
-import json
 import math
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sleevenotes.covers.dataset import Dataset
-from sleevenotes.covers.files import read_json
 from sleevenotes.covers.genre_tree import upwards
 from sleevenotes.covers.images import sha256
-from sleevenotes.errors import EvaluationError, ModelError, SleevenotesError
-from sleevenotes.judge.audit.findings import VERDICTS
-from sleevenotes.learn.model import EVALUATION_NAME
+from sleevenotes.covers.reports import CHECK_NAME, PROBLEMS_NAME, read_check, read_problems
+from sleevenotes.errors import EvaluationError
+from sleevenotes.judge.schemas import (
+    MAIN_FIGURE,
+    ExplanationEntry,
+    read_audit,
+    read_curve,
+    read_evaluation,
+    read_explanations,
+    read_history,
+    read_map,
+    read_people,
+    read_places,
+    read_predictions,
+)
+from sleevenotes.learn.model import EVALUATION_NAME, read_card
 
 EXPLANATIONS_NAME = "explanations.json"
 CURVE_NAME = "curve.json"
 AUDIT_NAME = "audit.json"
 MAP_NAME, PLACES_NAME = "map.json", "map.csv"
 PEOPLE_NAME = "people.json"
-MAP_CURE = "Run `sleevenotes map MODEL DATASET -o OUT` again"
-AUDIT_CURE = "Run `sleevenotes audit` again"
-NEWEST_FORMAT = 1
-MAIN_FIGURE = {"single": "accuracy", "binary": "accuracy", "multi": "label_ranking_ap"}
-PREDICTION_COLUMNS = ("file_name", "truth", "predicted", "correct", "confidence")
 
 
 @dataclass(frozen=True)
@@ -141,7 +146,7 @@ class CoverMap:
     """
 
     told: Mapping[str, Any]
-    places: Sequence[Mapping[str, str]]
+    places: Sequence[Mapping[str, Any]]
     fits: bool = True
 
 
@@ -204,9 +209,9 @@ class Results:
     dataset: Dataset
     evaluation: Mapping[str, Any]
     card: Mapping[str, Any]
-    history: Sequence[Mapping[str, str]] = ()
+    history: Sequence[Mapping[str, Any]] = ()
     check: Mapping[str, Any] | None = None
-    problems: Sequence[Mapping[str, str]] = ()
+    problems: Sequence[Mapping[str, Any]] = ()
     answers: Sequence[Answer] | None = None
     explanations: Sequence[Explanation] | None = None
     curve: Mapping[str, Any] | None = None
@@ -273,25 +278,23 @@ def read(
     """
     evaluation = evaluation / EVALUATION_NAME if evaluation.is_dir() else evaluation
     at = Places.of(dataset, model, evaluation.parent)
-    figures = read_evaluation(evaluation, cure=f"Run `{at.evaluate}`")
-    card = read_json(model / "model.json", ModelError, f"Run `sleevenotes train {at.dataset} -o {at.model}`")
+    figures = read_evaluation(evaluation, f"Run `{at.evaluate}`")
+    card = read_card(model)
     covers = Dataset.open(dataset, files=False)
     at = Places.of(dataset, model, evaluation.parent, covers.file_names[0] if len(covers) else "")
-    check = covers.folder / "check.json"
+    check, problems = covers.folder / CHECK_NAME, covers.folder / PROBLEMS_NAME
     curves = [path for path in (evaluation.parent / CURVE_NAME, covers.folder / CURVE_NAME) if path.is_file()]
     log, model_sha256 = model / "scorings.jsonl", sha256((model / "model.json").read_bytes())
     return Results(
         dataset=covers,
         evaluation=figures,
         card=card,
-        history=_optional_table(model / "history.csv", ModelError),
-        check=read_json(check, EvaluationError, f"Run `sleevenotes check {at.dataset}`") if check.is_file() else None,
-        problems=_optional_table(covers.folder / "problems.csv", EvaluationError),
-        answers=_read_answers(predictions, figures["genres"][0], at) if predictions and predictions.is_file() else None,
+        history=read_history(model / "history.csv") if (model / "history.csv").is_file() else (),
+        check=read_check(check) if check.is_file() else None,
+        problems=read_problems(problems) if problems.is_file() else (),
+        answers=_read_answers(predictions, figures, at) if predictions and predictions.is_file() else None,
         explanations=_read_explanations(explanations, at) if explanations and explanations.exists() else None,
-        curve=read_json(curves[0], EvaluationError, f"Run `sleevenotes curve {at.dataset} -o {at.out}`")
-        if curves
-        else None,
+        curve=read_curve(curves[0], f"Run `sleevenotes curve {at.dataset} -o {at.out}`") if curves else None,
         audit=_audit_beside(evaluation, covers),
         map=_map_beside(evaluation, covers, model_sha256, at),
         people=_people_beside(evaluation, covers, at),
@@ -336,55 +339,6 @@ def estimate(value: object) -> dict[str, Any]:
     return told | {"too_few": True} if found.get("too_few") is True else told
 
 
-def read_evaluation(path: Path, cure: str = "Run `sleevenotes evaluate MODEL DATASET`") -> dict[str, Any]:
-    """Return what an `evaluation.json` holds, once it is certain that it is a whole one.
-
-    Raises
-    ------
-    EvaluationError
-        Where it is missing, or is no whole evaluation.
-    """
-    figures = read_json(path, EvaluationError, cure)
-    written = figures.get("format", NEWEST_FORMAT)
-    if not isinstance(written, int) or written > NEWEST_FORMAT:
-        raise EvaluationError(
-            str(path), f"format {written!r}", f"At most format {NEWEST_FORMAT} is read here", "Update sleevenotes"
-        )
-    task = figures.get("task")
-    if task not in MAIN_FIGURE:
-        kinds = ", ".join(MAIN_FIGURE)
-        raise EvaluationError(str(path), f"task {task!r}", f"One of {kinds} was expected", cure)
-    missing = [key for key in ("model", "genres", "n", "verdict", MAIN_FIGURE[task]) if not figures.get(key)]
-    if missing:
-        raise EvaluationError(str(path), f"no {missing[0]!r}", "A whole evaluation was expected", cure)
-    if not isinstance(figures["genres"], list) or (task == "binary" and len(figures["genres"]) != 2):
-        raise EvaluationError(str(path), "genres that do not fit the task", "A list of names", cure)
-    return figures
-
-
-def read_audit(path: Path) -> dict[str, Any]:
-    """Return what an `audit.json` holds, once it is certain that every finding has a verdict.
-
-    Raises
-    ------
-    EvaluationError
-        Where it is missing, or is no whole audit.
-    """
-    audit = read_json(path, EvaluationError, AUDIT_CURE)
-    written = audit.get("format", NEWEST_FORMAT)
-    if not isinstance(written, int) or written > NEWEST_FORMAT:
-        known = f"At most format {NEWEST_FORMAT} is read here"
-        raise EvaluationError(str(path), f"format {written!r}", known, "Update sleevenotes")
-    findings = audit.get("findings")
-    if not isinstance(findings, list) or not all(isinstance(finding, dict) for finding in findings):
-        raise EvaluationError(str(path), "no list of findings", "A whole audit was expected", AUDIT_CURE)
-    for verdict in (audit.get("verdict"), *(finding.get("verdict") for finding in findings)):
-        if verdict not in VERDICTS:
-            known = f"One of {', '.join(VERDICTS)} was expected"
-            raise EvaluationError(str(path), f"verdict {verdict!r}", known, AUDIT_CURE)
-    return audit
-
-
 def _audit_beside(evaluation: Path, dataset: Dataset) -> Audit | None:
     """Return the audit that lies beside an evaluation; None where there is none."""
     places = (evaluation.parent / "audit" / AUDIT_NAME, evaluation.parent / AUDIT_NAME)
@@ -392,9 +346,7 @@ def _audit_beside(evaluation: Path, dataset: Dataset) -> Audit | None:
     if path is None:
         return None
     told = read_audit(path)
-    of = told.get("dataset")
-    fits = isinstance(of, dict) and of.get("fingerprint") == dataset.fingerprint
-    return Audit(path.parent, told, fits)
+    return Audit(path.parent, told, (told.get("dataset") or {}).get("fingerprint") == dataset.fingerprint)
 
 
 def _map_beside(evaluation: Path, dataset: Dataset, model_sha256: str, at: Places) -> CoverMap | None:
@@ -403,17 +355,11 @@ def _map_beside(evaluation: Path, dataset: Dataset, model_sha256: str, at: Place
     if not path.is_file():
         return None
     cure = f"Run `sleevenotes map {at.model} {at.dataset} -o {at.out}` again"
-    told, rows = read_json(path, EvaluationError, cure), list(_table(places, EvaluationError))
-    written = told.get("format", NEWEST_FORMAT)
-    if not isinstance(written, int) or written > NEWEST_FORMAT:
-        known = f"At most format {NEWEST_FORMAT} is read here"
-        raise EvaluationError(str(path), f"format {written!r}", known, "Update sleevenotes")
-    lacking = [name for name in ("file_name", "x", "y", "genres", "split") if not rows or name not in rows[0]]
-    if lacking:
-        raise EvaluationError(str(places), f"no column {lacking[0]!r}", "The table that `map` writes", cure)
-    of = told.get("dataset")
-    same = isinstance(of, dict) and of.get("fingerprint") == dataset.fingerprint
-    return CoverMap(told, rows, same and told.get("model_sha256") == model_sha256)
+    told, rows = read_map(path, cure), read_places(places, cure)
+    if len(rows) != told.get("n", len(rows)):
+        raise EvaluationError(str(places), f"{len(rows):,} covers, where {path.name} has {told['n']:,}", "", cure)
+    same = told["dataset"].get("fingerprint") == dataset.fingerprint
+    return CoverMap(told, rows, same and told["model_sha256"] == model_sha256)
 
 
 def _people_beside(evaluation: Path, dataset: Dataset, at: Places) -> PeopleTold | None:
@@ -421,53 +367,27 @@ def _people_beside(evaluation: Path, dataset: Dataset, at: Places) -> PeopleTold
     path = evaluation.parent / PEOPLE_NAME
     if not path.is_file():
         return None
-    cure = f"Run `sleevenotes people {at.dataset} -o {at.out}` again"
-    told = read_json(path, EvaluationError, cure)
-    written = told.get("format", NEWEST_FORMAT)
-    if not isinstance(written, int) or written > NEWEST_FORMAT:
-        known = f"At most format {NEWEST_FORMAT} is read here"
-        raise EvaluationError(str(path), f"format {written!r}", known, "Update sleevenotes")
-    missing = [key for key in ("n", "accuracy", "guessing", "models", "words", "notes") if key not in told]
-    if missing:
-        raise EvaluationError(str(path), f"no {missing[0]!r}", "What `people` writes", cure)
-    of = told.get("dataset")
-    return PeopleTold(told, isinstance(of, dict) and of.get("fingerprint") == dataset.fingerprint)
+    told = read_people(path, f"Run `sleevenotes people {at.dataset} -o {at.out}` again")
+    return PeopleTold(told, (told.get("dataset") or {}).get("fingerprint") == dataset.fingerprint)
 
 
-def _optional_table(path: Path, error: type[SleevenotesError]) -> list[dict[str, str]]:
-    return list(_table(path, error)) if path.is_file() else []
-
-
-def _table(path: Path, error: type[SleevenotesError]) -> Iterator[dict[str, str]]:
-    """Yield the rows of a CSV file as text; a cell beyond the header is dropped, one that is missing is empty."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            for row in csv.DictReader(file, restval=""):
-                yield {key: value for key, value in row.items() if isinstance(key, str)}
-    except OSError as cause:
-        raise error(str(path), "can't be read" if path.exists() else "not there") from cause
-    except (csv.Error, UnicodeDecodeError) as cause:
-        raise error(str(path), f"no CSV table in UTF-8 ({cause})") from cause
-
-
-def _read_answers(path: Path, first_genre: str, at: Places) -> list[Answer]:
+def _read_answers(path: Path, figures: Mapping[str, Any], at: Places) -> list[Answer]:
     answers = []
-    for row in _table(path, EvaluationError):
-        lacking = [name for name in PREDICTION_COLUMNS if name not in row]
-        if lacking:
-            cure = f"Run `{at.evaluate}`"
-            raise EvaluationError(str(path), f"no column {lacking[0]!r}", "The table that `evaluate` writes", cure)
+    for row in read_predictions(path, cure=f"Run `{at.evaluate}`"):
         # proba of other genres is not kept: a hundred columns of a large table would fill the memory for nothing
         answers.append(
             Answer(
                 file_name=row["file_name"],
                 truth=row["truth"],
                 predicted=row["predicted"],
-                proba=number(row["confidence"]) or 0.0,
+                proba=row["confidence"],
                 correct={"true": True, "1": True, "false": False, "0": False}.get(row["correct"].strip().lower()),
-                first_proba=number(row.get(f"proba {first_genre}")),
+                first_proba=number(row.get(f"proba {figures['genres'][0]}")),
             )
         )
+    if len(answers) != figures["n"]:
+        found = f"{len(answers):,} covers, where {EVALUATION_NAME} has {figures['n']:,}"
+        raise EvaluationError(str(path), found, "Both are of one evaluation", f"Run `{at.evaluate}`")
     return answers
 
 
@@ -476,31 +396,21 @@ def _read_explanations(path: Path, at: Places) -> list[Explanation] | None:
     if not path.is_file():
         return None
     cure = f"Run `sleevenotes explain {at.model} {at.cover} -o {at.explanations}`"
-    try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as cause:
-        raise EvaluationError(str(path), "can't be read", "", cure) from cause
-    except ValueError as cause:
-        raise EvaluationError(str(path), "no valid JSON", "", cure) from cause
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise EvaluationError(str(path), "no list of explanations", "What `explain` writes", cure)
-    return [_explanation(entry, path.parent) for entry in entries]
+    return [_explanation(entry, path.parent) for entry in read_explanations(path, cure)]
 
 
-def _explanation(entry: Mapping[str, Any], folder: Path) -> Explanation:
-    truth, predicted = str(entry.get("truth") or ""), str(entry.get("predicted") or "")
-    correct = entry.get("correct")
+def _explanation(entry: ExplanationEntry, folder: Path) -> Explanation:
     return Explanation(
         answer=Answer(
-            file_name=str(entry.get("file_name") or ""),
-            truth=truth,
-            predicted=predicted,
-            proba=number(entry.get("proba")) or 0.0,  # of `genre`, which is the predicted one in the first entry
-            correct=correct if isinstance(correct, bool) else None,
+            file_name=entry["file_name"],
+            truth=entry.get("truth") or "",
+            predicted=entry["predicted"],
+            proba=entry["proba"],  # of `genre`, which is the predicted one in the first entry
+            correct=entry.get("correct"),
         ),
-        genre=str(entry.get("genre") or predicted),
-        cover=inside(folder, entry.get("cover")),
-        overlay=inside(folder, entry.get("overlay")),
+        genre=entry["genre"],
+        cover=inside(folder, entry["cover"]),
+        overlay=inside(folder, entry["overlay"]),
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any, TextIO
 
 from sleevenotes import __version__
 from sleevenotes.covers.dataset import name_of
+from sleevenotes.covers.escapes import shown, shown_json
 from sleevenotes.covers.files import replacing
 from sleevenotes.judge.similar import Neighbor, Similar, as_mapping
 from sleevenotes.publish.canvas import printable
@@ -34,7 +35,7 @@ def write_json_lines(answers: Iterable[Similar], out: TextIO) -> int:
     """Write a line of JSON a cover asked about, and return how many could not be read."""
     failed = 0
     for answer in answers:
-        print(json.dumps(as_mapping(answer), ensure_ascii=False), file=out)
+        print(shown_json(json.dumps(as_mapping(answer), ensure_ascii=False)), file=out)
         failed += answer.error is not None
     return failed
 
@@ -43,13 +44,14 @@ def write_csv(answers: Iterable[Similar], out: TextIO) -> int:
     """Write a header and a line of CSV a neighbour, and return how many covers could not be read."""
     table = csv.writer(out, lineterminator="\n")
     table.writerow(COLUMNS)
+    said = shown if out.isatty() else str  # in a file, names stay as they are
     failed = 0
     for answer in answers:
         for rank, each in enumerate(answer.neighbors, start=1):
             told = (each.file_name, f"{each.distance:.6f}", ";".join(each.genres), each.artist, each.album)
-            table.writerow([answer.file, rank, *told, each.split, each.relation, ""])
+            table.writerow([*map(said, (answer.file, str(rank), *told, each.split, each.relation)), ""])
         if answer.error is not None:
-            table.writerow([answer.file, *[""] * (len(COLUMNS) - 2), answer.error])
+            table.writerow([said(answer.file), *[""] * (len(COLUMNS) - 2), said(answer.error)])
             failed += 1
     return failed
 
@@ -59,10 +61,10 @@ def write_table(answers: Iterable[Similar], out: TextIO) -> int:
     failed = 0
     for answer in answers:
         error = "" if answer.error is None else f"   {answer.error.removeprefix(f'{answer.file}: ')}"
-        print(f"{answer.file}{error}", file=out)
+        print(shown(f"{answer.file}{error}"), file=out)
         for rank, each in enumerate(answer.neighbors, start=1):
             told = "   ".join(filter(None, (printable(named(each)), ", ".join(each.genres), each.relation)))
-            print(f"  {rank:>2}  {each.distance:.3f}  {told}", file=out)
+            print(shown(f"  {rank:>2}  {each.distance:.3f}  {told}"), file=out)
         failed += answer.error is not None
     return failed
 

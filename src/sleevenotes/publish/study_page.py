@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from markupsafe import Markup
 
 from sleevenotes import __version__
-from sleevenotes.covers.files import read_json, replacing
+from sleevenotes.covers.files import replacing
+from sleevenotes.covers.schema import read_json
 from sleevenotes.errors import EvaluationError
 from sleevenotes.publish.exhibits import Exhibits, heat_of
 from sleevenotes.publish.figure_sections import counted
@@ -30,6 +31,44 @@ PAGE_NAME = "study.html"
 TEMPLATE_NAME = "study.html.jinja"
 NEWEST_FORMAT = 1
 CURE = "Run `sleevenotes study` again"
+
+
+class SectionEntry(TypedDict):
+    """A section of a study; its tables and figures are checked when they are drawn."""
+
+    id: NotRequired[str]
+    title: NotRequired[str]
+    words: NotRequired[list[str]]
+    notes: NotRequired[list[str]]
+    tables: NotRequired[list[dict[str, Any]]]
+    figures: NotRequired[list[dict[str, Any]]]
+    seconds: NotRequired[float | None]
+
+
+class StudiedDataset(TypedDict):
+    """The dataset that a study was made on."""
+
+    name: NotRequired[str]
+    fingerprint: NotRequired[str]
+    genres: NotRequired[list[str]]
+    covers: NotRequired[Any]
+    n_genre: NotRequired[Any]
+
+
+class StudyFile(TypedDict):
+    """The contents of `study.json`."""
+
+    format: NotRequired[int]
+    study: NotRequired[str]
+    title: NotRequired[str]
+    subtitle: NotRequired[str]
+    verdict: NotRequired[str]
+    dataset: NotRequired[StudiedDataset]
+    seconds: NotRequired[float | None]
+    command: NotRequired[str]
+    notes: NotRequired[list[str]]
+    versions: NotRequired[dict[str, str]]
+    sections: list[SectionEntry]
 
 
 def write_study_page(out: Path, *, covers: bool = True) -> Path:
@@ -53,11 +92,7 @@ def write_study_page(out: Path, *, covers: bool = True) -> Path:
         Where `study.json` is missing or broken.
     """
     out = Path(out)
-    study = read_json(out / STUDY_NAME, EvaluationError, CURE)
-    written = study.get("format", NEWEST_FORMAT)
-    if not isinstance(written, int) or written > NEWEST_FORMAT:
-        known = f"At most format {NEWEST_FORMAT} is read here"
-        raise EvaluationError(str(out / STUDY_NAME), f"format {written!r}", known, "Update sleevenotes")
+    study: Any = read_json(out / STUDY_NAME, StudyFile, EvaluationError, CURE, newest=NEWEST_FORMAT)
     return write_page(out / PAGE_NAME, study, Exhibits(out, out / STUDY_NAME, Pictures(covers=covers)))
 
 
@@ -73,9 +108,7 @@ def write_page(page: Path, study: Mapping[str, Any], exhibits: Exhibits) -> Path
     exhibits
         New ones: they draw what the study has, and remember it.
     """
-    sections = study.get("sections")
-    if not isinstance(sections, list) or not all(isinstance(section, Mapping) for section in sections):
-        raise EvaluationError(str(exhibits.source), "no list of sections", "A whole study was expected", CURE)
+    sections = study["sections"]
     pictures = exhibits.pictures
     exhibits.anchor("making")
     shown = [exhibits.section(section) for section in sections]

@@ -1,7 +1,8 @@
 """Parts: the steps of a study, each kept when it is done, so that a killed study goes on where it was.
 
-A part lies in `OUT/parts/NAME.json` with the key of what it was made of. What is there under the same key is not made
-again; under another key (other covers, seed, settings or version) it is.
+A part lies in `OUT/parts/NAME.json` with the key of what it was made of, and the SHA-256 of its value. What is there
+under the same key is not made again; under another key (other covers, seed, settings or version), or if it was edited,
+it is.
 """
 
 from __future__ import annotations
@@ -12,12 +13,23 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from sleevenotes import __version__
 from sleevenotes.covers.files import write_json
+from sleevenotes.covers.schema import NotNegative, read_json
+from sleevenotes.errors import EvaluationError
 
 FOLDER = "parts"
+
+
+class KeptPart(TypedDict):
+    """The contents of `parts/NAME.json`."""
+
+    key: str
+    seconds: NotNegative
+    sha256: str
+    value: dict[str, Any]
 
 
 @dataclass
@@ -67,7 +79,8 @@ class Parts:
         if kept is None or not found:
             began = time.perf_counter()
             value = make()
-            kept = {"key": key, "seconds": round(time.perf_counter() - began, 2), "value": value}
+            seconds = round(time.perf_counter() - began, 2)
+            kept = {"key": key, "seconds": seconds, "sha256": _digest(value), "value": value}
             path.parent.mkdir(parents=True, exist_ok=True)
             write_json(path, kept)
         self.seconds[name] = kept["seconds"]
@@ -88,7 +101,11 @@ class Parts:
 
 def _read(path: Path) -> dict[str, Any] | None:
     try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # not there, or spoilt by hand: it is made again
+        kept: Any = read_json(path, KeptPart, EvaluationError, "")
+    except EvaluationError:  # not there, or damaged: it is made again
         return None
-    return kept if isinstance(kept, dict) and {"key", "seconds", "value"} <= set(kept) else None
+    return kept if kept["sha256"] == _digest(kept["value"]) else None
+
+
+def _digest(value: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

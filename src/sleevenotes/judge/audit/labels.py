@@ -48,12 +48,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sleevenotes.covers.check import MERGED, PROBLEMS_NAME
+from sleevenotes.covers.check import MERGED
 from sleevenotes.covers.dataset import Dataset
 from sleevenotes.covers.duplicates import Pair, clusters
 from sleevenotes.covers.files import replacing
 from sleevenotes.covers.groups import groups as joined
 from sleevenotes.covers.images import decode, encode
+from sleevenotes.covers.reports import PROBLEMS_NAME, read_problems
 from sleevenotes.covers.sheets import contact_sheet
 from sleevenotes.covers.tasks import Task
 from sleevenotes.judge.audit.findings import SIGNIFICANT, Finding, LeftOut, Measured, Verdict
@@ -151,8 +152,7 @@ def equal_files(folder: Path) -> tuple[int, int]:
     path = folder / PROBLEMS_NAME
     if not path.is_file():
         return 0, 0
-    with path.open(encoding="utf-8", newline="") as file:
-        found = [re.search(rf"{MERGED} (.*)\. They are", row.get("problem") or "") for row in csv.DictReader(file)]
+    found = [re.search(rf"{MERGED} (.*)\. They are", row["problem"]) for row in read_problems(path)]
     firsts = [match[1] for match in found if match]
     return len(set(firsts)), len(firsts)
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from sleevenotes.covers.dataset import SETTINGS_NAME, Dataset
 from sleevenotes.covers.files import write_json
+from sleevenotes.covers.images import sha256
 from sleevenotes.covers.questions import MIN_COVERS
 from sleevenotes.covers.tasks import COLLECTION, Task
 from sleevenotes.errors import AuditError, did_you_mean
@@ -69,10 +70,11 @@ def narrowed(model: Model, genres: list[str], folder: Path) -> Path:
         shares = {
             name: {genre: card["dataset"][name][genre] for genre in genres} for name in ("train_covers", "train_shares")
         }
-        tensors = read_weights(path / WEIGHTS_NAME)
+        tensors = read_weights(path)
         tensors |= {name: np.ascontiguousarray(tensors[name][rows]) for name in ("head.weight", "head.bias")}
         save_file(tensors, path / WEIGHTS_NAME)
-        write_json(path / CARD_NAME, card | {"genres": genres, "dataset": card["dataset"] | shares})
+        card |= {"genres": genres, "dataset": card["dataset"] | shares}
+        write_json(path / CARD_NAME, card | {"weights": {"sha256": sha256((path / WEIGHTS_NAME).read_bytes())}})
     return folder
 
 

@@ -14,7 +14,6 @@ The graph is looked at, never guessed about:
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from sleevenotes.covers.schema import quoted, read_json
 from sleevenotes.errors import WeightsError, did_you_mean
 from sleevenotes.learn.backbones.registry import NORMALISATIONS, Channels
 from sleevenotes.learn.onnx import first_line
@@ -130,18 +130,13 @@ def manner_of(path: Path, normalise: str = "") -> Manner:
 
 def _read_beside(path: Path) -> dict[str, Any]:
     known = [field.name for field in fields(Manner)]
-    try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as cause:
-        raise WeightsError(str(path), f"no valid JSON ({cause})", "how the graph beside it is fed") from cause
-    if not isinstance(told, dict):
-        raise WeightsError(str(path), "no object", "how the graph beside it is fed, by name")
+    told = read_json(path, dict[str, Any], WeightsError, "Correct it: it says how the graph beside it is fed")
     for key, value in told.items():
         if key not in known:
             raise WeightsError(str(path), f"unknown '{key}'", f"Known are {', '.join(known)}", did_you_mean(key, known))
         fits, expected = _fits(key, value)
         if not fits:
-            raise WeightsError(str(path), f"{key} {value!r}", expected)
+            raise WeightsError(str(path), f"{key} is {quoted(value)}", expected)
         if key in ("mean", "deviation"):
             told[key] = tuple(float(one) for one in value)
     return told
@@ -154,9 +149,10 @@ def _fits(key: str, value: Any) -> tuple[bool, str]:
     """Return whether a value is one of its key, and what would be."""
     if key in ("mean", "deviation"):
         three = isinstance(value, list) and len(value) == 3 and all(type(one) in (int, float) for one in value)
-        return three, "three numbers, of red, green and blue in 0..1"
+        fits = three and all(0 <= one <= 1 and (one > 0 or key == "mean") for one in value)
+        return fits, "three numbers, of red, green and blue in 0..1"
     if key == "size_px":
-        return type(value) is int and value > 0, "a size in pixels"
+        return type(value) is int and 0 < value <= 4096, "a size in pixels"
     return isinstance(value, str), "a name"
 
 

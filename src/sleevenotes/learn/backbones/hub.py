@@ -13,13 +13,13 @@ for readings on a grid (`learn.readings`), is that of the patches, without any o
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sleevenotes.covers.schema import read_json
 from sleevenotes.errors import WeightsError
 from sleevenotes.learn.backbones.registry import NORMALISATIONS, Backbone, Channels
 from sleevenotes.learn.onnx import first_line
@@ -143,11 +143,7 @@ def normalising_of(folder: Path, backbone: Backbone) -> tuple[Channels, Channels
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as cause:
-        raise WeightsError(str(path), f"no valid JSON ({cause})", "what the hub keeps of a network") from cause
-    return told if isinstance(told, dict) else {}
+    return read_json(path, dict[str, Any], WeightsError, "Fetch the network again")
 
 
 def _quietly(build: Callable[[], Any], folder: Path) -> Any:

@@ -18,6 +18,7 @@ from pydantic import BaseModel, Field
 from sleevenotes.covers.dataset import from_columns
 from sleevenotes.covers.genre_tree import in_order
 from sleevenotes.errors import SleevenotesError
+from sleevenotes.judge.schemas import read_audit, read_evaluation
 from sleevenotes.learn.bundles import Bundle
 from sleevenotes.learn.model import CARD_NAME, EVALUATION_NAME, SCORINGS_NAME
 from sleevenotes.publish.audit_section import by_verdict, ruling
@@ -32,8 +33,6 @@ from sleevenotes.publish.results import (
     estimate,
     number,
     read,
-    read_audit,
-    read_evaluation,
 )
 from sleevenotes.publish.web.service import Service, ServiceHere
 

@@ -17,12 +17,11 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from sleevenotes.covers.dataset import SEPARATOR, Dataset
-from sleevenotes.covers.files import read_json
-from sleevenotes.covers.genres import column_rows
 from sleevenotes.covers.mending import Change, finish, mend, undo
 from sleevenotes.errors import ChangedMeanwhile, EvaluationError, SleevenotesError, StoreBusy
+from sleevenotes.judge.schemas import read_map, read_places
 from sleevenotes.learn.model import EVALUATION_NAME
-from sleevenotes.publish.results import MAP_CURE, MAP_NAME, PLACES_NAME, number
+from sleevenotes.publish.results import MAP_NAME, PLACES_NAME
 from sleevenotes.publish.web.browsing import Said, Shelf, shelved
 from sleevenotes.publish.web.figures import fits, results_of
 from sleevenotes.publish.web.problems import Problem, busy, unknown
@@ -195,14 +194,14 @@ class Holdings:
         path, table = folder / MAP_NAME, folder / PLACES_NAME
         if not path.is_file() or not table.is_file():
             return None
-        told = read_json(path, EvaluationError, MAP_CURE)
-        same_model = told.get("model_sha256") == self.service.model_sha256
-        covers = (told.get("dataset") or {}).get("covers")
-        rows = [cells for _, cells in column_rows(table, ("file_name", "x", "y"), MAP_CURE)]
-        at = {name: (number(x) or 0.0, number(y) or 0.0) for name, x, y in rows}
+        told = read_map(path)
+        same_model = told["model_sha256"] == self.service.model_sha256
+        covers = told["dataset"].get("covers")
+        at = {row["file_name"]: (row["x"], row["y"]) for row in read_places(table)}
         # where covers lie has nothing to do with their genres, which may have been mended since
         if (
             not same_model
+            or told.get("n", len(at)) != len(at)
             or covers != len(self.service.dataset)
             or not at.keys() <= set(self.service.dataset.file_names)
         ):

@@ -8,14 +8,13 @@ and its file were called there.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +24,8 @@ from sleevenotes.covers.check import check
 from sleevenotes.covers.dataset import SEPARATOR, Dataset, from_columns
 from sleevenotes.covers.files import write_json
 from sleevenotes.covers.images import decode, encode, resize
+from sleevenotes.covers.reports import CHECK_NAME, read_check
+from sleevenotes.covers.schema import Count, read_json
 from sleevenotes.covers.splits import split
 from sleevenotes.errors import DatasetError, EvaluationError
 from sleevenotes.studies.material import Indices, Progress, called
@@ -156,6 +157,12 @@ def stratified(strata: Sequence[object], most: int, seed: int) -> Indices:
     return np.sort(np.concatenate(kept))
 
 
+class ExportedFile(TypedDict):
+    """The contents of `exported.json`."""
+
+    covers: dict[str, Count]
+
+
 def export_folders(dataset: Dataset, folder: Path, size_px: int, *, progress: Progress | None = None) -> dict[str, int]:
     """Write the tree that the study used, `train/is_prog` and so on, each cover a JPEG of one size; or find it written.
 
@@ -176,7 +183,8 @@ def export_folders(dataset: Dataset, folder: Path, size_px: int, *, progress: Pr
         found = "a file" if folder.is_file() else "a folder that holds something else"
         raise DatasetError(str(folder), found, "an empty folder, or none", "Name another with --export-folders")
     if before is not None and {key: before.get(key) for key in told} == told:
-        return dict(before["covers"])
+        cure = "Delete the folder, or name another with --export-folders"
+        return read_json(folder / EXPORTED_NAME, ExportedFile, DatasetError, cure)["covers"]
     for side in ("train", "test"):
         shutil.rmtree(folder / side, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
@@ -238,10 +246,9 @@ def _refuse_small(dataset: Dataset) -> None:
 
 def _state(folder: Path, name: str) -> dict[str, Any] | None:
     try:
-        state: dict[str, Any] = json.loads((folder / name).read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # not there, or spoilt by hand: it is made again
+        return read_json(folder / name, dict[str, Any], DatasetError, "")
+    except DatasetError:  # not there, or damaged: it is made again
         return None
-    return state
 
 
 def _clear(folder: Path) -> None:
@@ -294,7 +301,7 @@ def _link(source: Path, target: Path) -> None:
 
 def _same(dataset: Dataset) -> list[list[str]]:
     """Return the sets of near-duplicates that lie in both collections."""
-    report = json.loads((dataset.folder / "check.json").read_text(encoding="utf-8"))
+    report = read_check(dataset.folder / CHECK_NAME)
     told = zip(dataset.column("collection"), dataset.column("file_before"), strict=True)
     before = dict(zip(dataset.file_names, (f"{where}: {name}" for where, name in told), strict=True))
     clusters = report["near_duplicates"]["clusters"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 
 from sleevenotes.covers.dataset import Dataset
 from sleevenotes.judge.audit.scores import in_words
+from sleevenotes.judge.schemas import read_history
 from sleevenotes.learn.features import dataset_features
 from sleevenotes.learn.model import CARD_NAME, HISTORY_NAME, Model
 from sleevenotes.learn.recipes import Options, settings_of, train
@@ -58,8 +58,7 @@ def asked_of(model: Model, covers: Dataset) -> list[float]:
 
 def history(folder: Path) -> list[dict[str, float]]:
     """Return the epochs of a model."""
-    with (folder / HISTORY_NAME).open(encoding="utf-8", newline="") as file:
-        return [{name: float(cell) for name, cell in row.items()} for row in csv.DictReader(file)]
+    return [{name: float(str(cell)) for name, cell in row.items()} for row in read_history(folder / HISTORY_NAME)]
 
 
 def section(both: Both, parts: Parts, network: Mapping[str, Any]) -> Section:
