@@ -163,8 +163,9 @@ def read(path: Path) -> Any:
     """Return the content of a file without what differs from run to run."""
     if path.suffix == ".json":
         return lasting(json.loads(path.read_text(encoding="utf-8")))
-    if path.suffix == ".jsonl":
-        return [lasting(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+    if path.suffix == ".jsonl":  # a log, in which what was begun before a kill stands once more
+        lines = [lasting(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+        return [line for at, line in enumerate(lines) if line not in lines[:at]]
     if path.suffix == ".csv":
         with path.open(encoding="utf-8", newline="") as file:
             return [{key: cell for key, cell in row.items() if key not in VOLATILE} for row in csv.DictReader(file)]
