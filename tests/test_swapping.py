@@ -84,6 +84,10 @@ def test_killed_at_any_moment_the_old_or_the_new_is_whole(tmp_path: Path, monkey
                 except Killed:
                     assert again < 100
         assert files_of(folder) == (NEW if ready else OLD) | OTHERS
+        if not ready and (folder / BUILDING).exists():  # who goes on with what was built
+            swapping._swap(folder, OWNED, LAST)
+            assert files_of(folder) == NEW | OTHERS
+            assert not list(folder.glob(".*"))
         seen.append(ready)
     assert files_of(folder) == NEW | OTHERS
     assert not list(folder.glob(".*"))

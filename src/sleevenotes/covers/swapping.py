@@ -98,7 +98,8 @@ def _swap(folder: Path, owned: Sequence[str], last: Sequence[str]) -> None:
 
 
 def _lasting(path: Path) -> bool:
-    return path.is_file() and path.name != LOCK_NAME and path.suffix != PARTIAL
+    """Return whether a file is part of what was built, not of a process that built it."""
+    return path.is_file() and path.name not in (LOCK_NAME, PLAN_NAME) and path.suffix != PARTIAL
 
 
 def _files(path: Path) -> list[Path]:
