@@ -169,6 +169,11 @@ def test_a_difference_has_the_interval_and_the_p_of_the_paired_test(three, compa
 
 def test_holm_corrects_each_figure_for_the_pairs(compared):
     for key in compared.figures:
+        if key == "ece":  # of 120 covers, which are too few
+            assert {(told.p, told.p_holm) for told in (pair.differences[key] for pair in compared.pairs)} == {
+                (None, None)
+            }
+            continue
         ps = sorted(pair.differences[key].p for pair in compared.pairs)
         corrected = sorted(pair.differences[key].p_holm for pair in compared.pairs)
         assert corrected[0] == pytest.approx(min(1, 3 * ps[0]))

@@ -116,8 +116,15 @@ def test_figures_that_are_all_right_have_an_interval_by_their_rarest_genre() -> 
     assert figure["low"] == pytest.approx(0.025 ** (1 / 20))
 
 
-def test_mean_that_is_the_same_for_every_cover_is_certain() -> None:
-    assert average_of([0.2] * 30, range(30)) == {"value": 0.2, "low": 0.2, "high": 0.2}
+def test_mean_that_is_the_same_for_every_cover_has_no_interval() -> None:
+    figure = average_of([0.25] * 30, range(30))
+    assert figure == {"value": 0.25, "low": None, "high": None, "too_few": True}
+
+
+def test_mean_of_two_numbers_has_the_interval_of_their_share() -> None:
+    figure = average_of([0.2, 0.8] * 20, range(40))
+    low, high = i.share([0, 1] * 20, range(40))
+    assert (figure["low"], figure["high"]) == pytest.approx((0.2 + 0.6 * low, 0.2 + 0.6 * high))
 
 
 # ------------------------------------------------------------------------------------------- paired differences

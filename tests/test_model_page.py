@@ -51,7 +51,11 @@ def test_figures_are_those_of_the_evaluation(single_run: Finished):
     assert page["verdict"] == evaluation["verdict"]
     assert (page["main"], page["split"], page["n"]) == ("accuracy", "test", evaluation["n"])
     for figure in page["figures"]:
-        assert {end: figure[end] for end in ("value", "low", "high")} == pytest.approx(evaluation[figure["key"]])
+        told = evaluation[figure["key"]]
+        assert {end: figure[end] for end in ("value", "low", "high")} == pytest.approx(
+            {end: told[end] for end in ("value", "low", "high")}
+        )
+        assert figure["too_few"] == told.get("too_few", False)
         assert figure["name"]
         assert figure["meaning"].endswith(".")
     assert page["figures"][0]["key"] == "accuracy"

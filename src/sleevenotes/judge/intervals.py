@@ -318,12 +318,17 @@ def jackknifed(value: ArrayLike, left_out: ArrayLike, most: float) -> Student | 
     middle, values = float(np.asarray(value)), np.asarray(left_out, dtype=np.float64)
     if np.isnan(middle) or np.isnan(values).any() or len(values) < 2:
         return None
-    off = values - values.mean()
-    variance = float((off**2).sum() * (len(values) - 1) / len(values))
+    variance = variance_of(values)
     if variance < 1e-24:
         return None
     bias = (len(values) - 1) * (float(values.mean()) - middle)
-    return Student(middle, (variance + bias**2) ** 0.5, _freedom(off, most), middle - bias / 2)
+    return Student(middle, (variance + bias**2) ** 0.5, _freedom(values - values.mean(), most), middle - bias / 2)
+
+
+def variance_of(left_out: ArrayLike) -> float:
+    """Return the jackknife's variance of a figure, from its values with each group left out in turn, (B,)."""
+    values = np.asarray(left_out, dtype=np.float64)
+    return float(np.square(values - values.mean()).sum() * (len(values) - 1) / len(values))
 
 
 def _freedom(off: Floats, most: float) -> float:

@@ -175,8 +175,7 @@ class Ruler:
         part = Size(covers, min(size.groups, round(covers)), size.worth * min(1.0, covers / size.covers))
         if np.isnan(value) or not part.enough(FEWEST_OF_GENRE):
             return figure_of(value, *intervals.NONE)
-        student = intervals.jackknifed(value, measured.left_out, part.worth - 1)
-        variance = 0.0 if student is None else student.error**2
+        variance = intervals.variance_of(measured.left_out)
         return figure_of(value, *intervals.exact(value, intervals.worth(value, variance, part, level=self.level)))
 
     def gap(self, metric: Metric, proba: ArrayLike) -> Figure:

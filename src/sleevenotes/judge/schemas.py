@@ -33,6 +33,7 @@ class Figure(TypedDict):
     value: float | None
     low: NotRequired[float | None]
     high: NotRequired[float | None]
+    too_few: NotRequired[bool]
 
 
 class DatasetEntry(TypedDict):
@@ -80,6 +81,7 @@ class RiskPoint(TypedDict):
     value: float | None
     low: NotRequired[float | None]
     high: NotRequired[float | None]
+    too_few: NotRequired[bool]
     promised: NotRequired[float | None]
     risk: NotRequired[float | None]
 
@@ -111,6 +113,7 @@ class ReliabilityBin(TypedDict):
     accuracy: float | None
     low: NotRequired[float | None]
     high: NotRequired[float | None]
+    too_few: NotRequired[bool]
     n: NotRequired[float]
 
 
@@ -120,6 +123,7 @@ class CalibrationEntry(TypedDict):
     method: NotRequired[str]
     temperature: NotRequired[float]
     maps: NotRequired[dict[str, Count]]
+    notes: NotRequired[list[str]]
 
 
 class IntervalsEntry(TypedDict):
@@ -214,6 +218,7 @@ class MeasuredEntry(TypedDict):
     value: float | None
     low: NotRequired[float | None]
     high: NotRequired[float | None]
+    too_few: NotRequired[bool]
     chance: NotRequired[float | None]
     p: NotRequired[float | None]
     n: NotRequired[Count | None]
@@ -272,6 +277,7 @@ class PurityEntry(TypedDict):
     value: float | None
     low: NotRequired[float | None]
     high: NotRequired[float | None]
+    too_few: NotRequired[bool]
     chance: NotRequired[float | None]
     gain: NotRequired[Figure | None]
     n: NotRequired[Count]
@@ -312,6 +318,7 @@ class CurvePoint(TypedDict):
     value: float | None
     low: NotRequired[float | None]
     high: NotRequired[float | None]
+    too_few: NotRequired[bool]
     draws: NotRequired[Count]
 
 
@@ -331,6 +338,7 @@ class GuessingEntry(TypedDict):
     value: float | None
     low: NotRequired[float | None]
     high: NotRequired[float | None]
+    too_few: NotRequired[bool]
     difference: NotRequired[Figure | None]
     p: NotRequired[float | None]
     p_holm: NotRequired[float | None]
