@@ -264,7 +264,7 @@ class Bench:
         """Kill a verb so many times."""
         job = JOBS[verb]
         words = [word.format(base=self.base.resolve()) for word in job.words]
-        work = self.fresh(job, "reference")
+        work = self.fresh(job, "trial")  # all in one place, as some results name it
         earlier = content(work / job.out) if job.earlier else None
         watch = Watch(work / job.out)
         watch.look()
