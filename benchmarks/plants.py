@@ -276,7 +276,8 @@ def planted_real(
         path = folder / "covers" / HALVES[half] / f"{source.stem}{suffix}"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-    return _collected(folder, CollectSettings(link=True), seed=seed)
+    # no artists from file names: each cover is a group, as halves of one genre have nothing else to tell them apart
+    return _collected(folder, CollectSettings(layout="genre", link=True), seed=seed)
 
 
 def _saved(source: Path, plant: RealPlant | None, told: bool) -> Saved:

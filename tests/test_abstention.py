@@ -119,7 +119,7 @@ def test_csv_has_the_same_columns_for_every_answer():
     out = io.StringIO()
     assert write_csv(SAID, GENRES, out, 1, CAREFUL) == 1
     sure, unsure, broken = csv.DictReader(io.StringIO(out.getvalue()))
-    assert list(sure) == ["file", "genre 1", "proba 1", "risk", "cant_tell", "set", "error"]
+    assert list(sure) == ["file", "genre 1", "proba 1", "risk", "cant_tell", "set", "known", "error"]
     assert (sure["genre 1"], sure["cant_tell"], sure["set"]) == ("jazz", "", "jazz")
     assert (unsure["genre 1"], unsure["risk"], unsure["set"]) == ("folk", "0.600000", "folk;jazz")
     assert unsure["cant_tell"] == "risk 60 %, more than 40 %"
@@ -133,8 +133,8 @@ def test_an_answer_has_one_shape_whatever_is_asked_for():
             shapes.add(tuple(as_mapping(name, GENRES, caution)))
         out = io.StringIO()
         write_csv(SAID, GENRES, out, 1, caution)
-        assert out.getvalue().splitlines()[0] == "file,genre 1,proba 1,risk,cant_tell,set,error"
-    assert shapes == {("file", "genres", "risk", "cant_tell", "set", "error")}
+        assert out.getvalue().splitlines()[0] == "file,genre 1,proba 1,risk,cant_tell,set,known,error"
+    assert shapes == {("file", "genres", "risk", "cant_tell", "set", "known", "error")}
 
 
 def test_a_terminal_without_unicode_gets_json_that_any_program_reads():
@@ -159,7 +159,8 @@ def test_predict_says_cant_tell_on_the_command_line(
     for line, proba in zip(lines, probas, strict=True):
         assert proba is not None
         assert line["risk"] == pytest.approx(color_model.caution().risk(proba))
-        assert bool(line["cant_tell"]) == (line["risk"] > 0.05) == (line["genres"] == [])
+        assert bool(line["cant_tell"]) == (line["risk"] > 0.05)
+        assert line["genres"][0]["genre"] == color_model.genres[int(proba.argmax())]
         assert line["set"][0] == color_model.genres[int(proba.argmax())]
 
 

@@ -63,6 +63,7 @@ def test_a_curve_has_a_point_a_part_the_whole_of_train_last(single: Dataset, tmp
     assert result["points"][-1]["value"] == pytest.approx(whole.card["calibration"]["valid_hit_rate"])
 
 
+@pytest.mark.filterwarnings("ignore:.*covers were replaced")
 def test_the_test_split_is_left_alone(single: Dataset, tmp_path: Path):
     dataset = make_dataset(tmp_path / "single", covers=ENOUGH)
     for name in dataset.in_split("test").file_names:

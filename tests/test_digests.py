@@ -34,7 +34,13 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The files that are read from now on, but for the cache."""
     names: list[str] = []
     read = Path.read_bytes
-    monkeypatch.setattr(Path, "read_bytes", lambda path: names.append(path.name) or read(path))
+
+    def recorded(path: Path) -> bytes:
+        if path.suffix != ".json":
+            names.append(path.name)
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", recorded)
     return names
 
 

@@ -96,8 +96,9 @@ def test_a_card_that_names_a_file_that_is_gone_or_an_unknown_kind_is_refused(tmp
         "size_px": 64,
         "views": ["whole"],
         "rooted": False,
+        "network": {"sha256": "0" * 64},
     }
     with pytest.raises(ModelError, match=r"n\.onnx: not there\. Train the model again"):
-        built([network], tmp_path, 64)
+        built([network], tmp_path, 64).features(np.zeros((1, 64, 64, 3), np.uint8))
     with pytest.raises(ModelError, match=r"kind 'sound'\. A network, color or gradients was expected\. Train"):
         built([network | {"kind": "sound"}], tmp_path, 64)

@@ -79,7 +79,7 @@ def test_every_cover_gets_exactly_one_answer_in_order_broken_or_not(
     for index, prediction in enumerate(told):
         wrong = index in broken or index == 20
         assert (prediction.proba is None) == (prediction.error is not None) == wrong
-    assert told[0].error == "0.jpg: an empty file. A JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF was expected."
+    assert told[0].error == f"{told[0].file}: an empty file. A JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF was expected."
     assert told[20].error is not None
     assert "gone.jpg: there is no such file" in told[20].error
     alone = [next(small_model.predict([path])) for path in (paths[1], paths[17], paths[38])]

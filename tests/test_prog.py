@@ -273,7 +273,7 @@ def test_a_second_model_that_loses_what_it_knows_on_the_control_answers_where_th
 @pytest.mark.parametrize(("there", "verdict"), [(0.0, "broken"), (1.0, "suspicious"), (2.0, "clean")])
 def test_a_model_is_judged_on_the_control_by_the_audits_rule(there, verdict):
     """Answers that tell 400 covers apart by two deviations at home, and by none, one or two on the control."""
-    rng, ruler = np.random.default_rng(0), Ruler(200, 0)
+    rng, ruler = np.random.default_rng(0), Ruler(0)
 
     def answers(apart: float) -> Answers:
         truth = np.arange(400) % 2
@@ -393,7 +393,7 @@ def test_the_whole_study_finds_the_planted_source(drawn, tmp_path, monkeypatch):
 def files_alone_tell_the_collection_and_the_study_says_so(study, tables):
     answer = {row["name"]: row["cells"] for row in tables["answer"]["rows"]}
     auc, verdict = answer["file properties alone, no pixel looked at"]
-    assert auc["low"] > 0.95
+    assert auc["low"] > 0.9
     assert verdict == "broken"
     assert study["audit"]["verdict"] == "broken"
     assert "File properties alone, without a pixel, tell it with 1.000" in study["sections"][0]["words"][1]
@@ -405,7 +405,8 @@ def the_model_beats_guessing(tables):
     rows = {row["name"]: row["cells"] for row in tables["figures"]["rows"]}
     names = [column["name"] for column in tables["figures"]["columns"]]
     auc = rows["as it is, from 0.5"][names.index("ROC AUC")]
-    assert auc["low"] > 0.5
+    assert auc["value"] > 0.6
+    assert auc["too_few"]  # no interval from so few covers of the test
     shares = {row["name"]: row["cells"] for row in tables["shares"]["rows"]}
     assert round(shares["the study, all covers"][3]["value"], 3) == 0.972
     assert shares["ours, test"][3]["value"] == pytest.approx(1 - shares["ours, test"][2]["value"])

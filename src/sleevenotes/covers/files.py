@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import platform
 import re
@@ -67,10 +68,30 @@ def one_line(text: str) -> str:
 
 
 def write_json(path: Path, content: Any) -> Path:
-    """Write JSON that a person can read, whole or not at all, with a newline at its end; return the path."""
+    """Write JSON that a person can read, whole or not at all, with a newline at its end; return the path.
+
+    JSON has no NaN and no infinity: a number that is not finite, such as the end of an interval that too few covers
+    have, is written as null.
+    """
+    text = json.dumps(finite(content), indent=2, ensure_ascii=False, allow_nan=False)
     with replacing(path) as partial:
-        partial.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        partial.write_text(text + "\n", encoding="utf-8")
     return path
+
+
+def finite(content: Any) -> Any:
+    """Return what can be written as JSON, with None for each number that is not finite.
+
+    Examples
+    --------
+    >>> finite({"value": 0.5, "ends": [float("nan"), float("inf")]})
+    {'value': 0.5, 'ends': [None, None]}
+    """
+    if isinstance(content, float):
+        return content if math.isfinite(content) else None
+    if isinstance(content, dict):
+        return {key: finite(value) for key, value in content.items()}
+    return [finite(each) for each in content] if isinstance(content, list | tuple) else content
 
 
 @contextmanager

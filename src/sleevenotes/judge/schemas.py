@@ -370,7 +370,7 @@ class PeopleFile(TypedDict):
     accuracy: Figure
     guessing: GuessingEntry
     models: list[RivalEntry]
-    words: str
+    words: list[str]
     notes: list[str]
     dataset: NotRequired[DatasetEntry]
     players: NotRequired[Count]
