@@ -74,7 +74,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "words": "",
     }
     people = {"format": 1, "dataset": of, "n": 9, "players": 2, "covers": 5, "accuracy": FIGURE, "guessing": FIGURE,
-              "models": [rival], "words": "Good.", "notes": ["Few."], "genres": genres}  # fmt: skip
+              "models": [rival], "words": ["Good."], "notes": ["Few."], "genres": genres}  # fmt: skip
     write_json(folder / "people.json", people)
     write_audit(folder)
     read(**made.everything)
