@@ -40,7 +40,8 @@ from pathlib import Path
 from typing import Any
 
 VERB = [sys.executable, "-m", "sleevenotes"]
-VOLATILE = frozenset({"seconds", "when", "place", "command"})  # keys of times and paths
+# keys of times and paths, and of what the order of a sum decides: how far an iteration still was from its end
+VOLATILE = frozenset({"seconds", "when", "place", "command", "gap"})
 GROWING = ("first_genres.csv", "scorings.jsonl")  # logs that no result replaces
 POLL_S = 0.002
 API = "/api/v1"
