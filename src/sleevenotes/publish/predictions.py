@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
-from sleevenotes.collect.folders import is_cover, walk
 from sleevenotes.covers.escapes import shown, shown_json
 from sleevenotes.covers.images import probe
 from sleevenotes.covers.swapping import finish_swap
@@ -87,7 +86,7 @@ def model_and_covers(arguments: Sequence[str]) -> tuple[Path | None, list[str]]:
             cure = f"Its model is {beside}" if beside else "Name the model first"
             raise ModelError(str(path), "a dataset, not a model", cure=cure)
         return None, list(arguments)
-    covers = first == STDIN or path.is_file() or path.suffix or (path.is_dir() and any(map(is_cover, walk(path)[0])))
+    covers = first == STDIN or path.is_file() or path.suffix or (path.is_dir() and bool(_covers_in(path)))
     return (None, list(arguments)) if covers or not others else (path, others)
 
 
@@ -98,6 +97,13 @@ def _is_model(path: Path) -> bool:
 
 def _is_dataset(path: Path) -> bool:
     return any((path / name).is_file() for name in TABLES)
+
+
+def _covers_in(folder: Path) -> list[Path]:
+    """Return the covers in a folder, at any depth, by name."""
+    from sleevenotes.collect.folders import is_cover, walk  # it knows all that may lie in folders, and takes its time
+
+    return [file for file in walk(folder)[0] if is_cover(file)]
 
 
 def _from_path(argument: str) -> Iterator[tuple[str, Path]]:
@@ -121,7 +127,7 @@ def _from_path(argument: str) -> Iterator[tuple[str, Path]]:
     if beside is not None:
         cure = f"Its model is {beside}, and its covers are in {path / 'dataset'}"
         raise SourceError(argument, "a folder that `run` made, not one of covers", cure=cure)
-    files = [file for file in walk(path)[0] if is_cover(file)]
+    files = _covers_in(path)
     if not files:
         raise SourceError(argument, "no cover in this folder", "files with pictures, or a model's folder before them")
     for file in files:

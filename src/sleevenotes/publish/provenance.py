@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from sleevenotes.errors import EvaluationError
-from sleevenotes.judge.schemas import read_evaluation
 from sleevenotes.learn.model import BOX, EVALUATION_NAME, Model
 
 
@@ -65,6 +64,8 @@ def words_of_figures(figures: Mapping[str, Any]) -> str:
 
 def _evaluation_of(model: Model) -> dict[str, Any] | None:
     """Return the evaluation of this very model that lies in its folder or in the one around it."""
+    from sleevenotes.judge.schemas import read_evaluation  # not needed for the bundled model, which starts the sooner
+
     for folder in (model.folder, model.folder.parent):
         try:
             found = read_evaluation(folder / EVALUATION_NAME)
